@@ -1,0 +1,79 @@
+"""What a site decides, as the core sees it: frozen values without files or environment.
+
+Rules of this file: only choices that change what is published or when; `settings` builds these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """When a series counts as complete; seconds (CONTRACT 4)."""
+
+    quiet_s: float = 10.0
+    """No new instance for so long. Shorter amends more series after closing, longer delays every reader."""
+    hard_stop_s: float = 300.0
+    """Since the first unpublished instance, for series that never fall quiet."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletenessOverride:
+    """Wins over the default where `source` and `modality` both match; empty matches all; the last match holds."""
+
+    source: str
+    modality: str
+    completeness: Completeness
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Where identifiers come from when the object does not say."""
+
+    namespace: str = ""
+    """UUID text for reference ids; empty: `core.identity.NAMESPACE`."""
+    patient_id_system: str = ""
+    """Default system (URI) of Patient ID (0010,0020)."""
+    patient_id_systems: Mapping[str, str] = field(default_factory=dict)
+    """By event source; wins over the default."""
+    accession_system: str = ""
+    accession_systems: Mapping[str, str] = field(default_factory=dict)
+    issuers: Mapping[str, str] = field(default_factory=dict)
+    """Local issuer name ((0010,0021), (0008,0051)) → system (URI)."""
+    site_zone: tzinfo | None = None
+    """Zone of DICOM times without (0008,0201); None: such times give no `issued`."""
+
+    @property
+    def display_zone(self) -> tzinfo:
+        """Zone in which event times are written; the instant is the same."""
+        return self.site_zone or UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    completeness: Completeness = Completeness()
+    overrides: tuple[CompletenessOverride, ...] = ()
+    identity: Identity = Identity()
+    release: str = "R5"
+    """FHIR release of the output: R5 (R4 and R6 are not written by this version)."""
+    series_instances: str = "always"
+    """`always` or `omit_when_complete` (MAPPING 2.1)."""
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    """Event source → FHIR Endpoint reference."""
+    hide_quality_rejections: bool = True
+    """113001: True drops the instance, False keeps it (`reports.quality_rejection`)."""
+    publish_manifests: bool = False
+    unresolved_after_s: float = 86_400.0
+    """A reference whose series no one knows is dead-lettered after so long."""
+    body_sites: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Body Part Examined → (SNOMED code, display); wins over the shipped table."""
+
+    def completeness_for(self, source: str, modality: str) -> Completeness:
+        """The last override that matches, else the default."""
+        for override in reversed(self.overrides):
+            if override.source in ("", source) and override.modality in ("", modality):
+                return override.completeness
+        return self.completeness
