@@ -1,0 +1,95 @@
+"""What librdkafka is told: one place for every client property the guarantees rest on.
+
+Rules of this file: configuration dictionaries only, no clients. The operator's `[kafka]` section is passed
+through as it is (TLS, SASL, brokers); what correctness depends on is set after it and cannot be overridden.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+Config = dict[str, str | int | float | bool]
+
+LOGGER = logging.getLogger("librdkafka")
+"""librdkafka's own log lines: brokers, sockets and groups, never records."""
+
+INPUT_BYTES = 16 * 1024 * 1024
+"""Topic limit of inputs and references (CONTRACT 2): 15 MiB of value plus headers and framing."""
+
+CLIENT_BYTES = 18 * 1024 * 1024
+"""Above the dead-letter topic's 17 MiB, so that the broker and not the client refuses first."""
+
+TRANSACTION_TIMEOUT_MS = 60_000
+"""Longer than any batch takes; shorter, and a slow disk fences us; longer, and a dead member's open
+transaction hides later records from readers for that time."""
+
+SESSION_TIMEOUT_MS = 20_000
+"""How long a dead member keeps its partitions; a restart in this time gets them back without a rebalance."""
+
+FETCH_WAIT_MS = 100
+"""The end of a partition is reported at most so late, and with it the wall clock's right to close a series."""
+
+
+def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, member: str) -> Config:
+    """A group member with static membership (KIP-345), offsets in our own transactions (KIP-447)."""
+    defaults: Config = {
+        "session.timeout.ms": SESSION_TIMEOUT_MS,
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
+        "fetch.message.max.bytes": INPUT_BYTES,
+        "queued.min.messages": 50_000,
+    }
+    fixed: Config = {
+        "group.id": group,
+        "group.instance.id": member,
+        "partition.assignment.strategy": "range",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+    }
+    return defaults | dict(kafka) | fixed
+
+
+def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) -> Config:
+    """A reader of assigned partitions that never joins a group; `group` only names it in the broker's logs."""
+    own: Config = {
+        "group.id": f"{group}-restore",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "fetch.message.max.bytes": INPUT_BYTES,
+    }
+    return _without_group(kafka) | own
+
+
+def producer_config(kafka: Mapping[str, str | int | float | bool], transactional_id: str = "") -> Config:
+    """Murmur2 partitioning, as every Java producer does: the home of a study depends on it (DESIGN 6)."""
+    defaults: Config = {
+        "compression.type": "lz4",
+        "linger.ms": 20,
+        "queue.buffering.max.messages": 500_000,
+    }
+    fixed: Config = {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": CLIENT_BYTES,
+    }
+    if transactional_id:
+        fixed |= {"transactional.id": transactional_id, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
+    return defaults | _without_group(kafka) | fixed
+
+
+def admin_config(kafka: Mapping[str, str | int | float | bool]) -> Config:
+    return _without_group(kafka)
+
+
+_CONSUMER_ONLY = ("group.", "session.", "heartbeat.", "max.poll.", "fetch.", "queued.", "auto.offset.")
+
+
+def _without_group(kafka: Mapping[str, str | int | float | bool]) -> Config:
+    """Without what only group members understand, so that librdkafka does not warn of it."""
+    return {name: value for name, value in kafka.items() if not name.startswith(_CONSUMER_ONLY)}
