@@ -1,0 +1,97 @@
+"""Coded entries (PS3.3 8.8) to codes with a FHIR system: no coding without a system, no retired id as SNOMED CT.
+
+Rules of this file: coding schemes and the Code Sequence Macro. What a code means belongs to its reader.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pydicom import Dataset
+from pydicom.sr._snomed_dict import mapping as snomed_mapping
+
+from processors.core.events import Code, Concept
+from processors.core.vocabulary import DCM, SNOMED_CT
+from processors.dicom.reading import Reading
+from processors.dicom.uids import uid
+from processors.dicom.values import first, items, text
+from processors.errors import WarningCode
+
+URI = "urn:ietf:rfc:3986"
+
+SYSTEMS = {
+    "DCM": DCM,
+    "SCT": SNOMED_CT,
+    "LN": "http://loinc.org",
+    "UCUM": "http://unitsofmeasure.org",
+    "RADLEX": "http://www.radlex.org",
+    "RXNORM": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "I10": "http://hl7.org/fhir/sid/icd-10",
+    "I9C": "http://hl7.org/fhir/sid/icd-9-cm",
+    "NCIt": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+    "MDC": "urn:iso:std:iso:11073:10101",
+    "FMA": "urn:oid:2.16.840.1.113883.6.119",
+    "UMLS": "urn:oid:2.16.840.1.113883.6.86",
+}
+"""Coding Scheme Designator (PS3.16 8) to the system HL7 publishes for it, else the scheme's OID."""
+
+_RETIRED_SNOMED = {"SRT", "SNM3", "99SDM"}
+"""SNOMED-RT style ids (PS3.16 8.1): to be mapped, never to be shown as SNOMED CT."""
+
+_SNOMED_CT_ID = re.compile(r"[0-9]{6,18}\Z")
+
+
+def code(item: Dataset, reading: Reading) -> Concept:
+    """One item of a code sequence. `coding` is None where no system can be named; `text` is then its meaning.
+
+    Warnings: `code_without_scheme`, `code_unmapped`.
+    """
+    meaning = text(item, "CodeMeaning", reading)
+    urn = text(item, "URNCodeValue", reading)
+    if urn:
+        return Concept(Code(URI, urn.replace(" ", ""), meaning))
+    value = text(item, "CodeValue", reading) or text(item, "LongCodeValue", reading)
+    if not value:
+        return Concept(None, meaning)
+    scheme = first(item, "CodingSchemeDesignator", reading)
+    if not scheme:
+        reading.warn(WarningCode.CODE_WITHOUT_SCHEME)
+        return Concept(None, meaning or value)
+    coding = _coding(item, scheme, value, meaning, reading)
+    if coding is None:
+        reading.warn(WarningCode.CODE_UNMAPPED)
+        return Concept(None, meaning or value)
+    return Concept(coding)
+
+
+def first_code(item: Dataset, keyword: str, reading: Reading) -> Concept | None:
+    """The first item of the code sequence `keyword` that says anything, or None."""
+    for entry in items(item, keyword, reading):
+        concept = code(entry, reading)
+        if concept != Concept():
+            return concept
+    return None
+
+
+def is_code(concept: Concept | None, system: str, value: str) -> bool:
+    """True if `concept` is coded as (value, system); its display does not matter."""
+    return concept is not None and concept.coding is not None and concept.coding[:2] == (system, value)
+
+
+def _coding(item: Dataset, scheme: str, value: str, meaning: str, reading: Reading) -> Code | None:
+    if scheme in _RETIRED_SNOMED or (scheme == "SCT" and not _SNOMED_CT_ID.match(value)):
+        mapped = snomed_mapping["SRT"].get(value)
+        return Code(SNOMED_CT, mapped, meaning) if mapped else None
+    system = SYSTEMS.get(scheme) or _oid_of(item, scheme, reading)
+    return Code(system, value, meaning) if system else None
+
+
+def _oid_of(item: Dataset, scheme: str, reading: Reading) -> str:
+    """Coding Scheme UID (0008,010C) of the item itself, else of the object's Coding Scheme Identification
+    Sequence (0008,0110), as a URI."""
+    scheme_uid = uid(item, "CodingSchemeUID", reading)
+    for entry in [] if scheme_uid else items(reading.dataset, "CodingSchemeIdentificationSequence", reading):
+        if first(entry, "CodingSchemeDesignator", reading) == scheme:
+            scheme_uid = uid(entry, "CodingSchemeUID", reading)
+            break
+    return f"urn:oid:{scheme_uid}" if scheme_uid else ""

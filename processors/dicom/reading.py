@@ -1,0 +1,53 @@
+"""What every reader of this room shares: one object's data set and what was found wrong with it.
+
+Rules of this file: the value that is passed from reader to reader and the site's limits; no parsing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from pydicom import Dataset
+
+from processors.errors import WarningCode
+
+MAX_DEPTH = 64
+"""Levels of nested sequences. Real reports stay under about 20; pydicom takes some five Python frames a level,
+so twice as many would come near the interpreter's recursion limit of 1000."""
+
+MAX_OBJECT_BYTES = 1 << 30
+"""Size of an object as it comes. Kafka's records are far smaller; `assemble` meets whole-slide files."""
+
+MAX_INFLATED_BYTES = 1 << 28
+"""Size of a deflated data set once inflated: deflate reaches 1000:1, so a 15 MiB record could ask for 15 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPolicy:
+    """What a site decides about reading objects."""
+
+    site_zone: tzinfo | None = None
+    """Zone of DICOM times without (0008,0201); None: such times give no instant."""
+    max_depth: int = MAX_DEPTH
+    max_object_bytes: int = MAX_OBJECT_BYTES
+    max_inflated_bytes: int = MAX_INFLATED_BYTES
+
+
+@dataclass(slots=True)
+class Reading:
+    """One object as far as it could be read. Readers add to `warnings` and never take from it."""
+
+    dataset: Dataset
+    warnings: list[str] = field(default_factory=list)
+    meta_class_uid: str = ""
+    """Media Storage SOP Class UID (0002,0002), or empty."""
+
+    def warn(self, code: WarningCode) -> None:
+        """Add `code`, once for each occurrence."""
+        self.warnings.append(code)
+
+    def warn_once(self, code: WarningCode) -> None:
+        """Add `code` unless this object has it already."""
+        if code not in self.warnings:
+            self.warnings.append(code)

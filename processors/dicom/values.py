@@ -1,0 +1,240 @@
+"""Values of single elements, read tolerantly: a bad optional value is dropped or mended with a warning.
+
+Rules of this file: every reader of this room gets at elements through these functions, by DICOM keyword, and
+never through pydicom's own conversions, which raise, truncate (an IS of 1.5) or warn with values in the text.
+They work on the element's bytes as received. An absent and an empty element are the same: "" or an empty tuple.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import warnings as python_warnings
+from collections.abc import Iterable
+
+from pydicom import Dataset
+from pydicom.charset import decode_bytes
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+
+from processors.dicom.reading import Reading
+from processors.errors import WarningCode
+
+MAX_WHOLE_NUMBER = 2_147_483_647
+"""Upper bound of both IS (PS3.5 6.2) and FHIR unsignedInt."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_TEXT_DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
+
+
+def tag_of(keyword: str) -> int:
+    """Tag of a DICOM keyword; a keyword the dictionary lacks is a programming error (KeyError)."""
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return int(tag)
+
+
+def tag_text(keyword: str) -> str:
+    """`(0020,000D)`, as dead letters name an attribute."""
+    tag = tag_of(keyword)
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def has(item: Dataset, keyword: str) -> bool:
+    """True if the element is there, even when empty."""
+    return tag_of(keyword) in item
+
+
+def raw_text(item: Dataset, keyword: str, reading: Reading) -> str:
+    """The element's text as sent: decoded, neither split at backslashes nor stripped; "" if absent."""
+    tag = tag_of(keyword)
+    if tag not in item:
+        return ""
+    element = item.get_item(tag)
+    if isinstance(element, RawDataElement):
+        return _decoded(bytes(element.value or b""), item, reading)
+    value = element.value
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return _decoded(value, item, reading)
+    text = "\\".join(map(str, value)) if isinstance(value, MultiValue | list | tuple) else str(value)
+    return _without_surrogates(text, reading)
+
+
+def text(item: Dataset, keyword: str, reading: Reading) -> str:
+    """Text of a single-valued element. Several values are rejoined with a backslash (`multivalued_text`)."""
+    value = clean(raw_text(item, keyword, reading))
+    if "\\" in value:
+        reading.warn_once(WarningCode.MULTIVALUED_TEXT)
+    return value
+
+
+def long_text(item: Dataset, keyword: str, reading: Reading) -> str:
+    """Text of an LT, ST or UT element: a backslash is a character, line breaks stay."""
+    lines = raw_text(item, keyword, reading).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(_CONTROL.sub("", line).replace("\t", " ").rstrip() for line in lines).strip()
+
+
+def first(item: Dataset, keyword: str, reading: Reading) -> str:
+    """First value of an element that ought to have one (a second: `multivalued_text`), as Modality."""
+    values = texts(item, keyword, reading)
+    if len(values) > 1:
+        reading.warn_once(WarningCode.MULTIVALUED_TEXT)
+    return values[0] if values else ""
+
+
+def texts(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
+    """Non-empty values of an element that may have several."""
+    return tuple(filter(None, map(clean, raw_text(item, keyword, reading).split("\\"))))
+
+
+def person_names(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
+    """PN values as people write them, `Marie Curie` for `Curie^Marie` (PS3.5 6.2.1): prefix, given, middle,
+    family, suffix of the first component group that says anything."""
+    return tuple(filter(None, map(_spoken, raw_text(item, keyword, reading).split("\\"))))
+
+
+def whole_number(
+    item: Dataset, keyword: str, reading: Reading, unusable: WarningCode | None = None
+) -> int | None:
+    """An IS from 0 to 2147483647. `2.0` is 2; `1.5`, `-1` and larger ones are None with warning `unusable`."""
+    value = clean(raw_text(item, keyword, reading))
+    number = _whole(value)
+    if value and number is None and unusable:
+        reading.warn(unusable)
+    return number
+
+
+def whole_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int | None, ...]:
+    """All values of an IS; None for each that is no whole number from 0 to 2147483647."""
+    value = clean(raw_text(item, keyword, reading))
+    return tuple(_whole(clean(part)) for part in value.split("\\")) if value else ()
+
+
+def unsigned_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int, ...]:
+    """Values of a binary US or UL element (US unless the element says UL or its tag is UL)."""
+    packed = _packed(item, keyword)
+    if packed is None:
+        return tuple(n for n in whole_numbers(item, keyword, reading) if n is not None)
+    data, order, vr = packed
+    size, letter = (4, "I") if vr == "UL" else (2, "H")
+    return struct.unpack(f"{order}{len(data) // size}{letter}", data[: len(data) // size * size])
+
+
+def singles(item: Dataset, keyword: str, reading: Reading) -> tuple[float, ...]:
+    """Values of an FL element (binary32); empty if its length is no multiple of 4."""
+    packed = _packed(item, keyword)
+    if packed is None:
+        return tuple(_floats(clean(raw_text(item, keyword, reading)).split("\\")))
+    data, order, _ = packed
+    return struct.unpack(f"{order}{len(data) // 4}f", data) if len(data) % 4 == 0 else ()
+
+
+def decimal(item: Dataset, keyword: str, reading: Reading) -> float | None:
+    """First value of a DS, or None if it is no finite number."""
+    return next(_floats(clean(raw_text(item, keyword, reading)).split("\\")), None)
+
+
+def coordinate(value: float) -> int | float:
+    """The shortest decimal that gives the same binary32; an int when whole (MAPPING T9). `value` is finite."""
+    single = struct.pack("<f", value)
+    for digits in range(1, 10):
+        shortest = float(f"{value:.{digits}g}")
+        if struct.pack("<f", shortest) == single:
+            break
+    return int(shortest) if shortest.is_integer() and abs(shortest) < 1e15 else shortest
+
+
+def items(item: Dataset, keyword: str, reading: Reading) -> list[Dataset]:
+    """Items of a sequence; one that cannot be read counts as empty (`dataset_incomplete`)."""
+    tag = tag_of(keyword)
+    if tag not in item:
+        return []
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            value = item[tag].value
+    except Exception:  # noqa: BLE001  pydicom raises whatever the bytes provoke
+        reading.warn_once(WarningCode.DATASET_INCOMPLETE)
+        return []
+    if isinstance(value, Sequence):
+        return list(value)
+    if value:
+        reading.warn_once(WarningCode.DATASET_INCOMPLETE)
+    return []
+
+
+def clean(value: str) -> str:
+    """Without padding and control characters; white space within is one space."""
+    return " ".join(_CONTROL.sub(" ", value).split())
+
+
+def _whole(value: str) -> int | None:
+    if not _WHOLE.match(value) or len(value) > 32:
+        return None
+    number = int(value.split(".")[0])
+    return number if 0 <= number <= MAX_WHOLE_NUMBER else None
+
+
+def _floats(values: Iterable[str]) -> Iterable[float]:
+    for value in values:
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            yield number
+
+
+def _packed(item: Dataset, keyword: str) -> tuple[bytes, str, str] | None:
+    """Bytes, struct byte order and VR of an element held in binary; None for text or converted ones."""
+    tag = tag_of(keyword)
+    if tag not in item:
+        return b"", "<", ""
+    element = item.get_item(tag)
+    if not isinstance(element, RawDataElement) or element.VR in ("IS", "DS"):
+        return None
+    order = "<" if element.is_little_endian or element.VR == "UN" else ">"
+    return bytes(element.value or b""), order, element.VR or ""
+
+
+def _decoded(value: bytes, item: Dataset, reading: Reading) -> str:
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    charset = item.original_character_set or "iso8859"
+    encodings = [charset] if isinstance(charset, str) else list(charset)
+    if b"\x1b" in value:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            decoded = decode_bytes(value, encodings, _TEXT_DELIMITERS)
+    else:
+        # pydicom calls the default repertoire iso8859, which would make any byte a Latin-1 letter (PS3.5 6.1.2.1)
+        encoding = "ascii" if encodings[0] == "iso8859" else encodings[0]
+        decoded = value.decode(encoding, errors="replace")
+    if "\ufffd" in decoded:
+        reading.warn_once(WarningCode.TEXT_UNDECODABLE)
+    return _without_surrogates(decoded, reading)
+
+
+def _without_surrogates(value: str, reading: Reading) -> str:
+    """A lone surrogate cannot be written as UTF-8: the producer would fail long after reading."""
+    if _SURROGATE.search(value) is None:
+        return value
+    reading.warn_once(WarningCode.TEXT_UNDECODABLE)
+    return _SURROGATE.sub("\ufffd", value)
+
+
+def _spoken(name: str) -> str:
+    for group in name.split("="):
+        family, given, middle, prefix, suffix, *_ = [*map(clean, group.split("^")), "", "", "", "", ""]
+        spoken = " ".join(filter(None, (prefix, given, middle, family, suffix)))
+        if spoken:
+            return spoken
+    return ""
