@@ -1,0 +1,172 @@
+"""The rules of a reference that FHIR validators do not check (MAPPING T1).
+
+Rules of this file: pure; `check` names element and rule, never a value (patient data). What makes a value
+right is here or in `core.graphics`; mending one is its reader's business. Cost per plain instance is constant
+and small: a series of 10,000 is checked in one pass without an object for each.
+
+Texts are checked by `core.check_texts`, in the same pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from processors.core.check_texts import text_problems
+from processors.core.events import SubsetKind
+from processors.core.graphics import region_problem_2d, region_problem_3d
+from processors.core.reference import ImagingReference, Kind, ReferencedInstance
+
+is_uid = re.compile(r"(?!.{65})[0-9]++(?:\.[0-9]++)*+\Z").match
+"""PS3.5 9.1, save that a component may begin with 0: archives hold such UIDs and answer to no other.
+Possessive, for a third of the time: it is most of what a plain instance costs here."""
+is_id = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z").match
+"""FHIR datatype id."""
+_is_instant = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)\Z"
+).match
+"""FHIR datatype instant: seconds and offset are mandatory."""
+_is_number = re.compile(r"0\Z|[1-9][0-9]{0,9}\Z").match
+_is_channel = re.compile(r"[1-9][0-9]{0,4}\\(?:0|[1-9][0-9]{0,4})\Z").match
+_is_item_path = re.compile(r"1(?:\.[1-9][0-9]*)*\Z").match
+_is_endpoint = re.compile(
+    r"(?:(?:https?://[^\s]+/)?Endpoint/[A-Za-z0-9\-.]{1,64}|urn:uuid:[0-9a-f\-]{36})\Z"
+).match
+
+UNSIGNED_INT_MAX = 2**31 - 1
+"""FHIR datatype unsignedInt."""
+
+SEGMENTATIONS = frozenset(f"1.2.840.10008.5.1.4.1.1.66.{n}" for n in (4, 5, 7))
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+_STRUCTURED_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
+_PRESENTATION_STATES = "1.2.840.10008.5.1.4.1.1.11."
+
+
+def check(reference: ImagingReference) -> list[str]:
+    """Broken rules, each once, in element order; empty: fit to be published."""
+    problems = dict.fromkeys(_head_problems(reference))
+    problems.update(dict.fromkeys(text_problems(reference)))
+    problems.update(dict.fromkeys(_list_problems(reference)))
+    classes = set()
+    for instance in reference.instances:
+        if not is_uid(instance.sop_instance_uid):
+            problems["instance.uid: is a UID of at most 64 characters"] = None
+        number = instance.number
+        if number is not None and not 0 <= number <= UNSIGNED_INT_MAX:
+            problems["instance.number: is an unsignedInt"] = None
+        classes.add(instance.sop_class_uid)
+        if instance[3:] != _PLAIN:
+            problems.update(dict.fromkeys(_detail_problems(reference, instance)))
+    classes.discard("")
+    if not all(map(is_uid, classes)):
+        problems["instance.sopClass: is a UID of at most 64 characters"] = None
+    return list(problems)
+
+
+_PLAIN = ReferencedInstance("")[3:]
+"""Subset, regions and channels of an instance that is meant as a whole."""
+
+
+def _head_problems(reference: ImagingReference) -> Iterator[str]:
+    if not is_id(reference.id):
+        yield "id: 1 to 64 of A-Z, a-z, 0-9, - and ."
+    for element, uid in (
+        ("identifier", reference.document_uid or reference.series_instance_uid),
+        ("studyUid", reference.study_instance_uid),
+        ("seriesUid", reference.series_instance_uid),
+        ("frameOfReferenceUid", reference.frame_of_reference_uid or "0"),
+    ):
+        if not is_uid(uid):
+            yield f"{element}: is a UID of at most 64 characters"
+    if reference.issued and not _instant(reference.issued):
+        yield "issued: is an instant with seconds and offset"
+    if reference.series_number is not None and not 0 <= reference.series_number <= UNSIGNED_INT_MAX:
+        yield "seriesNumber: is an unsignedInt"
+    if reference.content_item_path and not _is_item_path(reference.content_item_path):
+        yield "extension: content item path is ordinals from 1"
+    if not all(map(is_id, reference.focus)) or len(set(reference.focus)) != len(reference.focus):
+        yield "focus: reference ids, each once"
+    if reference.id in reference.focus:
+        yield "focus: is not the reference itself"
+    if not all(map(_is_endpoint, reference.endpoints)):
+        yield "endpoint: refers to an Endpoint"
+
+
+def _list_problems(reference: ImagingReference) -> Iterator[str]:
+    """Rules of the instance list as a whole."""
+    instances = reference.instances
+    if not instances and reference.kind is not Kind.SERIES:
+        yield "instance: required unless the whole series is meant"
+    if reference.kind is Kind.SERIES:
+        distinct = len({instance.sop_instance_uid for instance in instances})
+    else:
+        distinct = len({(instance.sop_instance_uid, instance.subset) for instance in instances})
+    if distinct != len(instances):
+        yield "instance: each instance and subset once"
+
+
+def _detail_problems(reference: ImagingReference, instance: ReferencedInstance) -> Iterator[str]:
+    yield from _subset_problems(instance)
+    if instance.regions_2d and not _may_be_image(instance.sop_class_uid):
+        yield "instance.imageRegion2D: only on an image"
+    for region in instance.regions_2d:
+        problem = region_problem_2d(region)
+        if problem:
+            yield f"instance.imageRegion2D: {problem}"
+    if instance.regions_3d and not reference.frame_of_reference_uid:
+        yield "instance.imageRegion3D: requires frameOfReferenceUid"
+    for region in instance.regions_3d:
+        problem = region_problem_3d(region)
+        if problem:
+            yield f"instance.imageRegion3D: {problem}"
+    channels = instance.waveform_channels
+    if not all(map(_is_channel, channels)) or len(set(channels)) != len(channels):
+        yield "instance.extension: waveform channels are M\\C pairs, each once"
+
+
+def _subset_problems(instance: ReferencedInstance) -> Iterator[str]:
+    kind, subset = instance.subset_kind, instance.subset
+    if (kind is SubsetKind.NONE) != (not subset):
+        yield "instance.subset: has a kind if and only if it has members"
+    if len(set(subset)) != len(subset):
+        yield "instance.subset: each member once"
+    if kind is SubsetKind.CONTENT_ITEMS:
+        if not all(map(is_uid, subset)):
+            yield "instance.subset: content items are Observation UIDs"
+    elif not all(map(_is_number, subset)):
+        yield "instance.subset: numbers without leading zeros"
+    else:
+        numbers = [int(member) for member in subset]
+        if numbers != sorted(numbers):
+            yield "instance.subset: in numeric order"
+        if 0 in numbers and kind is not SubsetKind.ROIS:
+            yield "instance.subset: frames and segments count from 1"
+    wanted = _subset_kind_of(instance.sop_class_uid)
+    if subset and wanted is not None and kind is not wanted:
+        yield "instance.subset: is of the kind that the SOP Class decides"
+
+
+def _subset_kind_of(sop_class_uid: str) -> SubsetKind | None:
+    """R5 reads a subset by the SOP Class; None where more than one reading is possible."""
+    if sop_class_uid in SEGMENTATIONS:
+        return SubsetKind.SEGMENTS
+    if sop_class_uid == STRUCTURE_SET:
+        return SubsetKind.ROIS
+    return SubsetKind.CONTENT_ITEMS if sop_class_uid.startswith(_STRUCTURED_REPORTS) else None
+
+
+def _may_be_image(sop_class_uid: str) -> bool:
+    return sop_class_uid != STRUCTURE_SET and not sop_class_uid.startswith(
+        (_STRUCTURED_REPORTS, _PRESENTATION_STATES)
+    )
+
+
+def _instant(text: str) -> bool:
+    if not _is_instant(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

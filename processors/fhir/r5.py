@@ -1,0 +1,165 @@
+"""ImagingReference → FHIR R5 ImagingSelection (MAPPING 1 and 2).
+
+Rules of this file: only shape. Values come from a reference that `core.checks` passed; members in FHIR's
+element order, so that equal references give equal bytes; nothing empty is written (FHIR JSON 2.6.2). Other
+releases get a file each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processors.core.events import Region, SubsetKind
+from processors.core.identity import BASE
+from processors.core.reference import ImagingReference, ReferencedInstance, WithdrawalReason
+from processors.fhir.datatypes import (
+    code_of,
+    codeable_concept,
+    coding,
+    identifier_of,
+    performer_of,
+    reference_to,
+    uid_identifier,
+)
+from processors.wire.json_text import dump
+
+Content = dict[str, Any]
+"""A resource as parsed JSON."""
+
+WITHDRAWAL_REASON = f"{BASE}/fhir/CodeSystem/withdrawal-reason"
+CONTENT_ITEM_PATH = f"{BASE}/fhir/StructureDefinition/sr-content-item-path"
+WAVEFORM_CHANNEL = f"{BASE}/fhir/StructureDefinition/waveform-channel"
+"""One extension a pair, "M\\C" (PS3.3 C.18.5): R5's subset does not know channels."""
+ARTIFACT_DESCRIPTION = "http://hl7.org/fhir/StructureDefinition/artifact-description"
+
+_STUDY_UID_TYPE = codeable_concept(code_of("DCM", "110180", "Study Instance UID"))
+_ACCESSION_TYPE = codeable_concept(code_of("ACSN", "ACSN"))
+
+
+def render(reference: ImagingReference) -> Content:
+    """The resource without `meta.versionId` and `meta.lastUpdated`: what the content hash is taken of."""
+    content: Content = {"resourceType": "ImagingSelection", "id": reference.id}
+    if reference.withdrawn is not None:
+        content["meta"] = {"tag": [{"system": WITHDRAWAL_REASON, "code": str(reference.withdrawn)}]}
+    _put(content, "extension", _extensions(reference))
+    content["identifier"] = [
+        {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{reference.id}"},
+        {"use": "secondary", **uid_identifier(reference.document_uid or reference.series_instance_uid)},
+    ]
+    content["status"] = status_of(reference.withdrawn)
+    if reference.subject is not None:
+        content["subject"] = {"type": "Patient", "identifier": identifier_of(reference.subject)}
+    _put(content, "issued", reference.issued)
+    _put(content, "performer", [performer_of(performer) for performer in reference.performers])
+    _put(
+        content,
+        "basedOn",
+        [
+            {"type": "ServiceRequest", "identifier": {"type": _ACCESSION_TYPE, **identifier_of(accession)}}
+            for accession in reference.based_on
+        ],
+    )
+    _put(content, "category", [codeable_concept(category) for category in reference.category])
+    content["code"] = codeable_concept(reference.code)
+    _put_series(content, reference)
+    _put(content, "instance", _instances(reference.instances))
+    return content
+
+
+def _put_series(content: Content, reference: ImagingReference) -> None:
+    """From studyUid to focus."""
+    study = reference.study_instance_uid
+    content["studyUid"] = study
+    content["derivedFrom"] = [
+        {"type": "ImagingStudy", "identifier": {"type": _STUDY_UID_TYPE, **uid_identifier(study)}}
+    ]
+    _put(content, "endpoint", [{"reference": endpoint} for endpoint in reference.endpoints])
+    content["seriesUid"] = reference.series_instance_uid
+    if reference.series_number is not None:
+        content["seriesNumber"] = reference.series_number
+    _put(content, "frameOfReferenceUid", reference.frame_of_reference_uid)
+    if reference.body_site is not None:
+        content["bodySite"] = {"concept": codeable_concept(reference.body_site)}
+    _put(content, "focus", [reference_to("ImagingSelection", focus) for focus in reference.focus])
+
+
+def content_bytes(reference: ImagingReference) -> bytes:
+    """Canonical JSON of `render`: equal for equal references, on every machine."""
+    return dump(render(reference))
+
+
+def with_meta(content: Content, version_id: int, last_updated: str) -> Content:
+    """The resource as published; `last_updated` is an instant. `content` stays as it is."""
+    meta = {"versionId": str(version_id), "lastUpdated": last_updated, **content.get("meta", {})}
+    return {"resourceType": content["resourceType"], "id": content["id"], "meta": meta} | {
+        element: value for element, value in content.items() if element != "meta"
+    }
+
+
+def to_json(reference: ImagingReference, version_id: int, last_updated: str) -> bytes:
+    """The value of the FHIR topic, `application/fhir+json`."""
+    return dump(with_meta(render(reference), version_id, last_updated))
+
+
+def status_of(withdrawn: WithdrawalReason | None) -> str:
+    """`imagingselection-status` of MAPPING 3.1; R5 has no "no longer valid"."""
+    if withdrawn is None:
+        return "available"
+    return "unknown" if withdrawn is WithdrawalReason.RETENTION_EXPIRED else "entered-in-error"
+
+
+def _extensions(reference: ImagingReference) -> list[Content]:
+    extensions = []
+    if reference.description:
+        extensions.append({"url": ARTIFACT_DESCRIPTION, "valueMarkdown": reference.description})
+    if reference.content_item_path:
+        extensions.append({"url": CONTENT_ITEM_PATH, "valueString": reference.content_item_path})
+    return extensions
+
+
+def _instances(instances: tuple[ReferencedInstance, ...]) -> list[Content]:
+    """A dictionary an instance and one a SOP Class: a series of 10,000 passes here at every revision."""
+    sop_classes = {
+        uid: coding(code_of("URI", f"urn:oid:{uid}"))
+        for uid in {instance.sop_class_uid for instance in instances}
+        if uid
+    }
+    rendered = []
+    for instance in instances:
+        entry: Content = {"uid": instance.sop_instance_uid}
+        if instance.number is not None:
+            entry["number"] = instance.number
+        if instance.sop_class_uid:
+            entry["sopClass"] = sop_classes[instance.sop_class_uid]
+        if instance[3:] != _PLAIN:
+            entry = _detailed(entry, instance)
+        rendered.append(entry)
+    return rendered
+
+
+_PLAIN = ReferencedInstance("")[3:]
+"""Subset, regions and channels of an instance that is meant as a whole."""
+
+
+def _detailed(entry: Content, instance: ReferencedInstance) -> Content:
+    detailed: Content = {}
+    channels = [{"url": WAVEFORM_CHANNEL, "valueString": pair} for pair in instance.waveform_channels]
+    _put(detailed, "extension", channels)
+    detailed |= entry
+    if instance.subset_kind is not SubsetKind.NONE:
+        _put(detailed, "subset", list(instance.subset))
+    _put(detailed, "imageRegion2D", [_region(region) for region in instance.regions_2d])
+    _put(detailed, "imageRegion3D", [_region(region) for region in instance.regions_3d])
+    return detailed
+
+
+def _region(region: Region) -> Content:
+    """Whole numbers without ".0": FHIR decimals carry their precision."""
+    numbers = [int(number) if number == int(number) else number for number in region.coordinates]
+    return {"regionType": region.region_type, "coordinate": numbers}
+
+
+def _put(content: Content, element: str, value: Any) -> None:
+    """Leave out what is empty."""
+    if value:
+        content[element] = value

@@ -1,0 +1,99 @@
+"""fhir.resources' door: does a rendered resource fit the R5 structure?
+
+Rules of this file: the only import of fhir.resources, and late, since it takes half a second. The library
+needs about a millisecond a resource and 37 µs an instance, and what it can find wrong hangs on the resource's
+form: which elements, of which JSON type, matching which primitive's pattern. So a verdict is kept by form,
+and a form that was seen costs a walk. What it lets pass (bindings, counts, ids) is `core.checks`' part.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from processors.core.checks import is_id
+
+Content = dict[str, Any]
+
+SKELETON_INSTANCES = 2
+"""A series' instances are alike: the first two show what can be wrong with the rest, at constant cost."""
+
+FORMS_KEPT = 4096
+"""Distinct forms remembered, a few kB each. They are few (some dozens a site); hostile input makes many, and
+then the memory is emptied."""
+
+_VOCABULARY = frozenset({"resourceType", "system", "code", "status", "type", "use", "url", "regionType"})
+"""Members whose few values are part of the form."""
+_is_instant = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z").match
+
+_verdicts: dict[object, tuple[str, ...]] = {}
+
+
+def validate(content: Content, *, whole: bool) -> list[str]:
+    """Problems as "element: kind of fault", never values; empty: it fits ImagingSelection of R5.
+
+    `whole` is False for a series' reference: then two instances at most are looked at.
+    """
+    if not whole and len(content.get("instance", ())) > SKELETON_INSTANCES:
+        content = content | {"instance": content["instance"][:SKELETON_INSTANCES]}
+    trace: list[object] = []
+    _trace(content, trace)
+    form = tuple(trace)
+    verdict = _verdicts.get(form)
+    if verdict is None:
+        if len(_verdicts) >= FORMS_KEPT:
+            _verdicts.clear()
+        verdict = _verdicts[form] = tuple(_problems(content))
+    return list(verdict)
+
+
+def _trace(content: Content, form: list[object]) -> None:
+    """Append all that a structural validator looks at; flat, with marks where an object or a list ends."""
+    for member, value in content.items():
+        form.append(member)
+        kind = type(value)
+        if kind is str:
+            form.append(value if member in _VOCABULARY else _text_form(value))
+        elif kind is dict:
+            _trace(value, form)
+            form.append("}")
+        elif kind is not list:
+            form.append(kind)
+        elif value and type(value[0]) is dict:
+            for item in value:
+                _trace(item, form)
+                form.append(",")
+            form.append("]")
+        else:
+            form.append(frozenset(map(type, value)))
+
+
+def _text_form(value: str) -> str:
+    if is_id(value):
+        return "id"
+    if _is_instant(value):
+        return "instant"
+    return "text" if value == value.strip() else "padded" if value.strip() else "blank"
+
+
+@cache
+def _model() -> Any:
+    from fhir.resources.imagingselection import ImagingSelection  # noqa: PLC0415 - half a second
+
+    return ImagingSelection
+
+
+def _problems(content: Content) -> list[str]:
+    from pydantic import ValidationError  # noqa: PLC0415 - comes with the above
+
+    try:
+        _model().model_validate(content)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        return sorted({f"{_element(fault['loc'])}: {fault['type']}" for fault in faults})
+    return []
+
+
+def _element(location: tuple[int | str, ...]) -> str:
+    return ".".join(part for part in location if isinstance(part, str))
