@@ -7,6 +7,8 @@ from __future__ import annotations
 
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 SNOMED_CT = "http://snomed.info/sct"
+DICOM_UID_SYSTEM = "urn:dicom:uid"
+"""FHIR Identifier.system of a DICOM UID; its value is `urn:oid:<uid>`."""
 
 # Modalities (0008,0060): code to meaning, PS3.16 CID 33, which contains CID 29 (acquisition modalities).
 MODALITIES = {

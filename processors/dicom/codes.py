@@ -73,6 +73,14 @@ def first_code(item: Dataset, keyword: str, reading: Reading) -> Concept | None:
     return None
 
 
+def first_sent_code(item: Dataset, keyword: str, reading: Reading) -> tuple[str, str]:
+    """Code Value and Coding Scheme Designator of the first item, as sent; both "" if there is none."""
+    for entry in items(item, keyword, reading)[:1]:
+        value = text(entry, "CodeValue", reading) or text(entry, "LongCodeValue", reading)
+        return value, first(entry, "CodingSchemeDesignator", reading)
+    return "", ""
+
+
 def is_code(concept: Concept | None, system: str, value: str) -> bool:
     """True if `concept` is coded as (value, system); its display does not matter."""
     return concept is not None and concept.coding is not None and concept.coding[:2] == (system, value)

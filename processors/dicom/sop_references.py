@@ -1,0 +1,93 @@
+"""Image, waveform and composite references of content items (PS3.3 C.18.3 to C.18.5) as reported items.
+
+Rules of this file: one Referenced SOP Sequence to items with their place and subset; why they are referenced
+belongs to the reader.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydicom import Dataset
+
+from processors.core.events import Focus, FocusKind, ReportedItem, SubsetKind
+from processors.core.vocabulary import PRESENTATION_STATES, SEGMENTATIONS
+from processors.dicom.evidence import NOWHERE, Evidence
+from processors.dicom.reading import Reading
+from processors.dicom.uids import uid
+from processors.dicom.values import has, items, unsigned_numbers, whole_numbers
+from processors.errors import WarningCode
+
+
+class SopReferences(NamedTuple):
+    items: tuple[ReportedItem, ...] = ()
+    focus: tuple[Focus, ...] = ()
+    """Presentation states the images are meant to be seen with."""
+    frames_unusable: bool = False
+    """A reference was left out because none of its frame numbers is one (from 1)."""
+
+
+def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) -> SopReferences:
+    """Instances that an IMAGE, WAVEFORM or COMPOSITE item names.
+
+    Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or its UID is missing.
+    """
+    found: list[ReportedItem] = []
+    focus: list[Focus] = []
+    frames_unusable = False
+    for reference in items(content_item, "ReferencedSOPSequence", reading):
+        sop_instance_uid = uid(reference, "ReferencedSOPInstanceUID", reading)
+        if not sop_instance_uid:
+            continue
+        sop_class_uid = uid(reference, "ReferencedSOPClassUID", reading)
+        subset = _subset(reference, sop_class_uid, reading)
+        if subset is None:
+            frames_unusable = True
+            continue
+        item = ReportedItem(
+            *evidence.get(sop_instance_uid, NOWHERE),
+            sop_instance_uid,
+            sop_class_uid,
+            *subset,
+            waveform_channels=_channels(reference, reading),
+        )
+        found.append(item)
+        focus += _presentation_states(reference, evidence, reading)
+    if not found and not frames_unusable:
+        reading.warn(WarningCode.REFERENCE_MISSING)
+    return SopReferences(tuple(found), tuple(focus), frames_unusable)
+
+
+def _subset(
+    reference: Dataset, sop_class_uid: str, reading: Reading
+) -> tuple[SubsetKind, tuple[str, ...]] | None:
+    """Segments of a segmentation, else frames; the SOP Class decides what a subset means (FHIR instance.subset),
+    so frames of a segmentation are not said. None if there are frame numbers and all are unusable."""
+    if sop_class_uid in SEGMENTATIONS:
+        segments = sorted(set(unsigned_numbers(reference, "ReferencedSegmentNumber", reading)))
+        return (SubsetKind.SEGMENTS, tuple(map(str, segments))) if segments else (SubsetKind.NONE, ())
+    sent = whole_numbers(reference, "ReferencedFrameNumber", reading)
+    frames = sorted({number for number in sent if number})  # the first frame is 1 (PS3.3 table 10-3)
+    if sent and not frames:
+        return None
+    return (SubsetKind.FRAMES, tuple(map(str, frames))) if frames else (SubsetKind.NONE, ())
+
+
+def _channels(reference: Dataset, reading: Reading) -> tuple[str, ...]:
+    """Pairs of multiplex group and channel, `M\\C` (PS3.3 C.18.5.1.1)."""
+    if not has(reference, "ReferencedWaveformChannels"):
+        return ()
+    numbers = unsigned_numbers(reference, "ReferencedWaveformChannels", reading)
+    pairs = sorted(set(zip(numbers[::2], numbers[1::2], strict=False)))
+    return tuple(f"{group}\\{channel}" for group, channel in pairs)
+
+
+def _presentation_states(reference: Dataset, evidence: Evidence, reading: Reading) -> list[Focus]:
+    """The nested Referenced SOP Sequence of an image reference (PS3.3 C.18.4)."""
+    found = []
+    for nested in items(reference, "ReferencedSOPSequence", reading):
+        sop_instance_uid = uid(nested, "ReferencedSOPInstanceUID", reading)
+        place = evidence.get(sop_instance_uid)
+        if place and uid(nested, "ReferencedSOPClassUID", reading) in PRESENTATION_STATES:
+            found.append(Focus(FocusKind.PRESENTATION_STATE, "|".join([*place, sop_instance_uid])))
+    return found
