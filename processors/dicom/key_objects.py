@@ -6,28 +6,29 @@ makes no group (IHE RAD TF-3 4.66).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pydicom import Dataset
+from collections.abc import Iterable
 
 from processors.core.events import (
     Code,
     Concept,
     Document,
     DocumentPath,
+    Focus,
     GroupKind,
     RejectedInstance,
     RejectionNote,
     ReportedGroup,
     ReportedItem,
+    SubsetKind,
 )
 from processors.core.vocabulary import DCM, modality_display
 from processors.dicom.codes import first_code, first_sent_code, is_code
+from processors.dicom.content_tree import ContentTree, content_tree
 from processors.dicom.documents import document_frame
-from processors.dicom.evidence import Evidence, evidence
+from processors.dicom.evidence import evidence
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.references import ReferencedItem, merged, presentation_focus, referenced
-from processors.dicom.values import clean, first, items, long_text, tag_text
+from processors.dicom.sop_references import SopReferences, sop_references
+from processors.dicom.values import clean, long_text, tag_text
 from processors.errors import DeadLetterCode
 
 REJECTIONS = frozenset({"113001", "113037", "113038", "113039"})
@@ -43,54 +44,69 @@ _REFERENCES = ("IMAGE", "WAVEFORM", "COMPOSITE")
 def read_key_object(reading: Reading, path: DocumentPath, policy: ReadingPolicy) -> Document:
     """A KOS as a document: one group of key images, or a rejection note, or `problem` where nothing is left.
 
-    Raises Refused for an unusable SOP Class UID only.
+    Raises Refused for an unusable SOP Class UID and for content nested too deeply.
     """
-    places = evidence(reading)
-    found, out_of_range = _references(reading, places)
-    selected = merged(entry.item for entry in found)
+    rejection = _rejection(reading)  # before the titles are read as concepts: a vendor's has no FHIR system
+    tree = content_tree(reading, policy)
+    named = _named(tree, reading)
+    selected = _merged(item for references in named for item in references.items)
+    manifest = is_manifest(tree.root.name)
     document = document_frame(reading, path, policy, "KO")
-    rejection = _rejection(reading)
-    title = Concept() if rejection else _title(reading)
-    manifest = title.coding is not None and title.coding.system == DCM and title.coding.code in MANIFESTS
     if rejection:
         document = document._replace(rejection=RejectionNote(rejection, tuple(map(_rejected, selected))))
     elif selected:
-        group = _group(reading, title, selected)._replace(focus=presentation_focus(found, places))
-        document = document._replace(groups=(group,))
+        focus = tuple(dict.fromkeys(state for references in named for state in references.focus))
+        document = document._replace(groups=(_group(tree, selected, focus, reading),))
     if not selected and not manifest:
-        code = DeadLetterCode.FRAME_OUT_OF_RANGE if out_of_range else DeadLetterCode.NO_USABLE_REFERENCE
-        tag = tag_text("ReferencedFrameNumber" if out_of_range else "ContentSequence")
-        document = document._replace(problem=code, problem_tag=tag)
+        unusable = any(references.frames_unusable for references in named)
+        document = document._replace(
+            problem=DeadLetterCode.FRAME_OUT_OF_RANGE if unusable else DeadLetterCode.NO_USABLE_REFERENCE,
+            problem_tag=tag_text("ReferencedFrameNumber" if unusable else "ContentSequence"),
+        )
     return document._replace(manifest=manifest, warnings=tuple(reading.warnings))
 
 
-def _references(reading: Reading, places: Evidence) -> tuple[list[ReferencedItem], int]:
-    found: list[ReferencedItem] = []
-    out_of_range = 0
-    for content_item in _content(reading):
-        if first(content_item, "ValueType", reading) in _REFERENCES:
-            named = referenced(content_item, places, reading)
-            found += named.found
-            out_of_range += named.out_of_range
-    return found, out_of_range
+def is_manifest(title: Concept) -> bool:
+    return title.coding is not None and title.coding.system == DCM and title.coding.code in MANIFESTS
 
 
-def _content(reading: Reading) -> Iterator[Dataset]:
-    """Every content item in document order, at any depth; not recursive, so depth costs no stack."""
-    stack = [reading.dataset]
-    while stack:
-        content_item = stack.pop()
-        yield content_item
-        stack += reversed(items(content_item, "ContentSequence", reading))
+def _named(tree: ContentTree, reading: Reading) -> list[SopReferences]:
+    """What each reference item names, at any depth, in document order."""
+    places = evidence(reading)
+    return [
+        sop_references(item.dataset, places, reading)
+        for item in tree.by_path.values()
+        if item.value_type in _REFERENCES
+    ]
 
 
-def _title(reading: Reading) -> Concept:
-    title = first_code(reading.dataset, "ConceptNameCodeSequence", reading)
-    return title or _UNTITLED
+def _merged(found: Iterable[ReportedItem]) -> tuple[ReportedItem, ...]:
+    """One entry for each SOP Instance, in order of first mention: subsets united; a whole one swallows parts."""
+    entries: dict[str, ReportedItem] = {}
+    for item in found:
+        known = entries.get(item.sop_instance_uid)
+        entries[item.sop_instance_uid] = _united(known, item) if known else item
+    return tuple(entries.values())
+
+
+def _united(one: ReportedItem, other: ReportedItem) -> ReportedItem:
+    subset: tuple[str, ...] = ()
+    if one.subset_kind == other.subset_kind and one.subset and other.subset:
+        subset = tuple(sorted({*one.subset, *other.subset}, key=int))
+    channels: tuple[str, ...] = ()
+    if one.waveform_channels and other.waveform_channels:
+        pairs = {*one.waveform_channels, *other.waveform_channels}
+        channels = tuple(sorted(pairs, key=lambda pair: tuple(map(int, pair.split("\\")))))
+    return one._replace(
+        sop_class_uid=one.sop_class_uid or other.sop_class_uid,
+        subset_kind=one.subset_kind if subset else SubsetKind.NONE,
+        subset=subset,
+        waveform_channels=channels,
+    )
 
 
 def _rejection(reading: Reading) -> str:
-    """`RejectionNote.title` if the document title is one of a rejection or of its revocation, else ""."""
+    """`RejectionNote.title` if the document title is that of a rejection or of its revocation, else ""."""
     value, scheme = first_sent_code(reading.dataset, "ConceptNameCodeSequence", reading)
     if (value, scheme) == REVOCATION:
         return "REVOKE"
@@ -101,17 +117,19 @@ def _rejected(item: ReportedItem) -> RejectedInstance:
     return RejectedInstance(item.study_instance_uid, item.series_instance_uid, item.sop_instance_uid)
 
 
-def _group(reading: Reading, title: Concept, selected: tuple[ReportedItem, ...]) -> ReportedGroup:
+def _group(
+    tree: ContentTree, selected: tuple[ReportedItem, ...], focus: tuple[Focus, ...], reading: Reading
+) -> ReportedGroup:
     """Title modifiers (113011) as categories; Key Object Description (113012) as text and description."""
     modifiers: list[Concept] = []
     description = ""
-    for child in items(reading.dataset, "ContentSequence", reading):
-        concept = first_code(child, "ConceptNameCodeSequence", reading)
-        if is_code(concept, DCM, "113011"):
-            modifier = first_code(child, "ConceptCodeSequence", reading)
+    for item in tree.root.children:
+        if is_code(item.name, DCM, "113011"):
+            modifier = first_code(item.dataset, "ConceptCodeSequence", reading)
             modifiers += [modifier] if modifier else []
-        elif is_code(concept, DCM, "113012") and not description:
-            description = long_text(child, "TextValue", reading)
+        elif is_code(item.name, DCM, "113012") and not description:
+            description = long_text(item.dataset, "TextValue", reading)
+    title = _UNTITLED if tree.root.name == Concept() else tree.root.name
     return ReportedGroup(
         kind=GroupKind.KEY_IMAGES,
         suffix="",
@@ -119,4 +137,5 @@ def _group(reading: Reading, title: Concept, selected: tuple[ReportedItem, ...])
         items=selected,
         category=tuple(dict.fromkeys(modifiers)),
         description=description,
+        focus=focus,
     )
