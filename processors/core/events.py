@@ -285,6 +285,10 @@ class DocumentArrived(NamedTuple):
     dated: bool = True
     expected: int | None = None
 
+    @property
+    def study_instance_uid(self) -> str:
+        return self.document.path.study_instance_uid
+
 
 class SelectionMade(NamedTuple):
     """A viewer, an AI or a FHIRcast session refers to images without a DICOM object (CONTRACT 3)."""

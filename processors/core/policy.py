@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from uuid import UUID
+
+from processors.core.identity import NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class Policy:
     """A reference whose series no one knows is dead-lettered after so long."""
     body_sites: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Body Part Examined → (SNOMED code, display); wins over the shipped table."""
+
+    @property
+    def namespace(self) -> UUID:
+        """Namespace of reference ids; another one changes every id."""
+        return UUID(self.identity.namespace) if self.identity.namespace else NAMESPACE
 
     def completeness_for(self, source: str, modality: str) -> Completeness:
         """The last override that matches, else the default."""

@@ -1,0 +1,57 @@
+"""When a series is published: counted | completed | quiet | hard_stop, the first rule that holds (CONTRACT 4).
+
+Rules of this file: clocks as values; time always comes in as a parameter, in ms of the input's own clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from processors.core.policy import Completeness
+from processors.core.series import NEVER, Clock, SeriesState
+
+
+class Rule(StrEnum):
+    COUNTED = "counted"
+    COMPLETED = "completed"
+    QUIET = "quiet"
+    HARD_STOP = "hard_stop"
+
+
+def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness: Completeness) -> None:
+    """Something to publish happened at `at_ms`; only a new instance makes a running quiet clock start anew."""
+    clock = series.clock
+    if clock.first_ms is None:
+        clock = Clock(at_ms, at_ms)
+    elif new_instance:
+        clock = Clock(min(clock.first_ms, at_ms), max(clock.last_ms, at_ms))
+    else:
+        return
+    series.clock = clock
+    series.due_at_ms = min(
+        clock.last_ms + round(completeness.quiet_s * 1000), at_hard_stop(clock, completeness)
+    )
+    series.touched = True
+
+
+def at_hard_stop(clock: Clock, completeness: Completeness) -> int:
+    first_ms = clock.first_ms if clock.first_ms is not None else NEVER
+    return first_ms + round(completeness.hard_stop_s * 1000)
+
+
+def rule_by_clock(series: SeriesState, completeness: Completeness) -> Rule:
+    """Which clock ran out first, for a series that is due."""
+    quiet_ms = series.clock.last_ms + round(completeness.quiet_s * 1000)
+    return Rule.QUIET if quiet_ms <= at_hard_stop(series.clock, completeness) else Rule.HARD_STOP
+
+
+def rule_at_once(series: SeriesState) -> Rule:
+    """Which rule closes a series that need not wait."""
+    return Rule.COUNTED if series.expected_count == series.seen else Rule.COMPLETED
+
+
+def close(series: SeriesState) -> None:
+    """Stop the clocks; the next new instance starts them anew (nothing is ever final)."""
+    series.clock = Clock(None, series.clock.last_ms)
+    series.due_at_ms = None
+    series.touched = True

@@ -1,0 +1,278 @@
+"""A document, with its identical copies, → ImagingReferences of one study; and its fragments for others.
+
+Rules of this file: pure functions of StudyState. A family is all copies under one canonical UID (Identical
+Documents, PS3.3 C.17.2.2): copies share reference ids, a copy that stands comes before one that does not,
+then the smaller path, so the order of arrival does not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from processors.core import identity
+from processors.core.events import (
+    Document,
+    DocumentPath,
+    Focus,
+    FocusKind,
+    FragmentReported,
+    GroupKind,
+    ReportedGroup,
+    ReportedItem,
+    SubsetKind,
+)
+from processors.core.listing import list_items
+from processors.core.policy import Policy
+from processors.core.reference import Identifier, ImagingReference, Kind, WithdrawalReason
+from processors.core.references import (
+    Context,
+    accession_identifier,
+    endpoints_of,
+    modality_concept,
+    subject_of,
+)
+from processors.core.series import resolved_header
+from processors.core.standing import earliest, reasons_against_document
+from processors.core.study import DocumentState, StudyState
+from processors.core.vocabulary import is_report
+from processors.errors import WarningCode
+
+_KINDS = {
+    GroupKind.KEY_IMAGES: Kind.KEY_IMAGES,
+    GroupKind.SOURCE_ITEM: Kind.SOURCE_ITEM,
+    GroupKind.REGION: Kind.REGION,
+    GroupKind.REFERENCE: Kind.PLAIN,
+    GroupKind.SEGMENT: Kind.SEGMENT,
+    GroupKind.SEGMENT_SOURCE: Kind.PLAIN,
+    GroupKind.PRESENTATION: Kind.PRESENTATION,
+    GroupKind.PRESENTATION_SOURCE: Kind.PRESENTATION,
+    GroupKind.PRESENTATION_REGION: Kind.REGION,
+    GroupKind.ROI: Kind.ROI,
+}
+_SUBSET_KINDS = {SubsetKind.SEGMENTS: Kind.SEGMENT, SubsetKind.ROIS: Kind.ROI}
+
+Place = tuple[str, str]
+"""(study UID, series UID)."""
+
+
+class FamilyView(NamedTuple):
+    references: dict[str, ImagingReference]
+    """By id; those that nothing valid is left of are there as withdrawn `invalid`."""
+    unresolved: tuple[DocumentPath, ...]
+    """Copies at home with an item whose series no evidence, event or arrival names."""
+    warnings: frozenset[str]
+
+
+def of_family(study: StudyState, canonical_uid: str, context: Context, policy: Policy) -> FamilyView:
+    hide = policy.hide_quality_rejections
+    copies = []
+    for path in study.families.get(canonical_uid, ()):
+        state = study.documents[path]
+        reasons = reasons_against_document(study, state, hide)
+        copies.append((bool(reasons), _smallest_first(path), state, reasons))
+    copies.sort(key=lambda c: c[:2])
+    references: dict[str, ImagingReference] = {}
+    unresolved: list[DocumentPath] = []
+    warnings: set[str] = set()
+    for _, _, state, reasons in copies:
+        view = _CopyView(study, state, canonical_uid, context, policy, reasons)
+        for reference in view.references():
+            references.setdefault(reference.id, reference)
+        if view.unresolved and not reasons:
+            unresolved.append(state.content.path)
+        warnings |= state.warnings | view.warnings
+    return FamilyView(references, tuple(unresolved), frozenset(warnings))
+
+
+def _smallest_first(path: DocumentPath) -> tuple[str, str, str]:
+    return path.sop_instance_uid, path.series_instance_uid, path.study_instance_uid
+
+
+class _CopyView:
+    """One copy of a document, seen from one study."""
+
+    def __init__(
+        self,
+        study: StudyState,
+        state: DocumentState,
+        canonical_uid: str,
+        context: Context,
+        policy: Policy,
+        reasons: list[WithdrawalReason],
+    ) -> None:
+        self.study = study
+        self.state = state
+        self.content = state.content
+        self.canonical_uid = canonical_uid
+        self.context = context
+        self.policy = policy
+        self.reasons = reasons
+        self.unresolved = False
+        self.warnings: set[str] = set()
+        self.groups = groups_of(self.content, policy)
+        self.places = {id(g): self._places(g) for g in self.groups}
+        self.by_key = {f"{g.kind}|{g.suffix}": g for g in self.groups}
+
+    def references(self) -> Iterator[ImagingReference]:
+        wanted = {
+            f.value
+            for g in self.groups
+            if self.places[id(g)]
+            for f in g.focus
+            if f.kind is FocusKind.GROUP
+        }
+        for group in self.groups:
+            # A source item is of use only where something points at it (MAPPING 2.3).
+            if group.kind is GroupKind.SOURCE_ITEM and f"{group.kind}|{group.suffix}" not in wanted:
+                continue
+            for (study_uid, series_uid), items in self.places[id(group)].items():
+                if study_uid == self.study.study_instance_uid:
+                    yield self._reference(group, series_uid, items)
+
+    def _places(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
+        """Items by the series they lie in; those without evidence through the document's own study."""
+        places: dict[Place, list[ReportedItem]] = {}
+        own = self.study.study_instance_uid
+        for item in group.items:
+            if item.study_instance_uid and item.series_instance_uid:
+                place = (item.study_instance_uid, item.series_instance_uid)
+                places.setdefault(place, []).append(item)
+                continue
+            found = self.study.places(item.sop_instance_uid) if self.state.at_home else set()
+            self.unresolved = self.unresolved or not found
+            for series_uid in sorted(found):
+                places.setdefault((own, series_uid), []).append(item)
+        return places
+
+    def _reference(
+        self, group: ReportedGroup, series_uid: str, items: list[ReportedItem]
+    ) -> ImagingReference:
+        study, content, policy = self.study, self.content, self.policy
+        listing = list_items(study, series_uid, items, policy, standing=not self.reasons)
+        series = study.series.get(series_uid)
+        header = resolved_header(series.headers) if series and series.headers else None
+        reference_id = self._id(group, study.study_instance_uid, series_uid)
+        return ImagingReference(
+            id=reference_id,
+            kind=_SUBSET_KINDS.get(items[0].subset_kind, _KINDS[group.kind]),
+            study_instance_uid=study.study_instance_uid,
+            series_instance_uid=series_uid,
+            code=group.code,
+            instances=listing.instances,
+            withdrawn=earliest([*self.reasons, *listing.reasons]),
+            document_uid=self.canonical_uid,
+            subject=self.context.subject or subject_of(content.header, self.state.stamp.source, policy),
+            issued=content.issued,
+            performers=content.performers,
+            based_on=self._based_on(),
+            category=(modality_concept(content.modality), *group.category),
+            series_number=header.series_number if header else None,
+            frame_of_reference_uid=group.frame_of_reference_uid or listing.frame_of_reference_uid,
+            body_site=group.body_site,
+            focus=tuple(i for i in self._focus(group) if i != reference_id),
+            endpoints=endpoints_of(listing.holders, policy),
+            description=group.description,
+            content_item_path=group.content_item_path,
+            measurements=group.measurements,
+            modality=content.modality,
+        )
+
+    def _id(self, group: ReportedGroup, study_uid: str, series_uid: str) -> str:
+        key = identity.document_key(group.kind, study_uid, series_uid, self.canonical_uid, group.suffix)
+        return identity.reference_id(key, self.policy.namespace)
+
+    def _based_on(self) -> tuple[Identifier, ...]:
+        """The request the document itself names; a correction of the study goes before it."""
+        content, source = self.content, self.state.stamp.source
+        if self.state.at_home and any(h.accession for h in self.study.updates):
+            return self.context.based_on
+        if content.accessions:
+            return tuple(accession_identifier(a, source, self.policy) for a in content.accessions)
+        if self.state.at_home:
+            return self.context.based_on
+        accession = content.header.accession
+        return (accession_identifier(accession, source, self.policy),) if accession else ()
+
+    def _focus(self, group: ReportedGroup) -> list[str]:
+        return list(dict.fromkeys(i for focus in group.focus for i in self._focused(focus)))
+
+    def _focused(self, focus: Focus) -> list[str]:
+        if focus.kind is FocusKind.REFERENCE:
+            return [focus.value]
+        if focus.kind is FocusKind.GROUP:
+            target = self.by_key.get(focus.value)
+            return [self._id(target, *place) for place in sorted(self.places[id(target)])] if target else []
+        if focus.kind is FocusKind.SERIES:
+            return [self._key_id(f"series|{focus.value}")]
+        if focus.kind is FocusKind.PRESENTATION_STATE:
+            return [self._key_id(f"{GroupKind.PRESENTATION}|{focus.value}")]
+        return self._in_frame_of_reference(focus.value)
+
+    def _key_id(self, key: str) -> str:
+        return identity.reference_id(key, self.policy.namespace)
+
+    def _in_frame_of_reference(self, uid: str) -> list[str]:
+        """The one known series of the study that has this Frame of Reference UID (PS3.3 C.18.9)."""
+        found = [
+            s.series_instance_uid
+            for s in self.study.series.values()
+            if any(
+                i.header.frame_of_reference_uid == uid and not is_report(i.header.sop_class_uid)
+                for i in s.order
+            )
+        ]
+        if not found:
+            self.warnings.add(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
+        if len(found) != 1:
+            return []
+        return [self._key_id(identity.series_key(self.study.study_instance_uid, found[0]))]
+
+
+def groups_of(content: Document, policy: Policy) -> tuple[ReportedGroup, ...]:
+    """The groups that make references: none for a manifest, unless the site wants those."""
+    return () if content.manifest and not policy.publish_manifests else content.groups
+
+
+def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[str, FragmentReported]:
+    """The document's current part for every other study it names or was ever sent to, by study UID.
+
+    `sequence` is left 0: the sender numbers what it sends.
+    """
+    content = state.content
+    own = study.study_instance_uid
+    groups = [g for g in groups_of(content, policy) if g.kind is not GroupKind.SOURCE_ITEM]
+    targets = {i.study_instance_uid for g in groups for i in g.items} | set(state.sent)
+    withdrawn = earliest(reasons_against_document(study, state, policy.hide_quality_rejections))
+    found = {}
+    for target in sorted(targets - {own, ""}):
+        part = content._replace(
+            groups=tuple(_part(g, target, study, state, policy) for g in groups if _names(g, target)),
+            predecessors=(),
+            rejection=None,
+            problem="",
+        )
+        found[target] = FragmentReported(target, part, state.stamp, 0, withdrawn or "")
+    return found
+
+
+def _names(group: ReportedGroup, target: str) -> bool:
+    return any(item.study_instance_uid == target for item in group.items)
+
+
+def _part(
+    group: ReportedGroup, target: str, study: StudyState, state: DocumentState, policy: Policy
+) -> ReportedGroup:
+    """The group's items of one study; a focus on a group of the document's own series becomes an id."""
+    path = state.content.path
+    focus = []
+    for f in group.focus:
+        kind, _, suffix = f.value.partition("|")
+        if f.kind is FocusKind.GROUP and kind in (GroupKind.SOURCE_ITEM, GroupKind.PRESENTATION):
+            key = identity.document_key(
+                kind, path.study_instance_uid, path.series_instance_uid, state.canonical_uid, suffix
+            )
+            f = Focus(FocusKind.REFERENCE, identity.reference_id(key, policy.namespace))
+        focus.append(f)
+    items = tuple(item for item in group.items if item.study_instance_uid == target)
+    return group._replace(items=items, focus=tuple(focus))

@@ -1,0 +1,364 @@
+"""The fold: one event into one StudyState, by kind.
+
+Rules of this file: `fold` and what it dispatches to; pure, constant cost per event (a document costs its own
+size). Nothing here depends on the order of events except what `core.series` and `core.study` call operational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from processors.core import series as series_fold
+from processors.core.events import (
+    Document,
+    DocumentArrived,
+    DocumentPath,
+    DocumentsSuperseded,
+    FragmentReported,
+    InstanceArrived,
+    InstanceDeleted,
+    InstancesRejected,
+    SelectionMade,
+    SelectionWithdrawn,
+    SeriesCompleted,
+    Stamp,
+    StudyUpdated,
+)
+from processors.core.series import SeriesState, winning_layers
+from processors.core.standing import rejection_of
+from processors.core.study import (
+    APPLIED,
+    DUPLICATE,
+    Disposition,
+    DocumentState,
+    Effect,
+    Origin,
+    SelectionState,
+    StudyState,
+)
+from processors.core.vocabulary import is_report
+from processors.errors import IgnoredReason, WarningCode
+
+
+def fold(study: StudyState, event: Any, origin: Origin, hide_quality: bool = True) -> Effect:
+    """Fold `event` into `study`. The event must be of this study."""
+    return _FOLDS[type(event)](study, event, origin, hide_quality)
+
+
+def _fold_arrival(study: StudyState, event: InstanceArrived, origin: Origin, hide_quality: bool) -> Effect:
+    uid = event.series_instance_uid
+    series = study.series.get(uid) or study.open_series(uid)
+    arrival = series_fold.arrive(series, event)
+    _count_input(series, origin)
+    if not arrival.new and not arrival.changed and not arrival.conflict:
+        series.duplicates += 1
+        effect = Effect(DUPLICATE)
+    else:
+        effect = Effect(APPLIED, opened=uid if arrival.new or arrival.changed else "")
+        effect.new_instance = arrival.new
+        if arrival.new:
+            effect.warnings = _place(study, series, event.sop_instance_uid)
+    if arrival.conflict:
+        series.warnings.add(WarningCode.SOP_CONTENT_CONFLICT)
+        effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
+    if event.warnings:
+        effect.warnings += event.warnings
+    effect.completed = _may_close(series, arrival.new, event.expected)
+    if event.expected is not None and effect.completed:
+        effect.opened = uid
+    if study.rejections:
+        _mind_rejection(study, series, event, effect, hide_quality)
+    if is_report(event.instance.sop_class_uid) and effect.disposition is APPLIED:
+        effect.disposition = Disposition("ignored", IgnoredReason.REPORT_WITHOUT_OBJECT)
+    return effect
+
+
+def _may_close(series: SeriesState, new: bool, expected: int | None) -> bool:
+    if not new and expected is None:
+        return False
+    return series.expected_count == series.seen
+
+
+def _place(study: StudyState, series: SeriesState, sop_instance_uid: str) -> tuple[str, ...]:
+    """Note where the instance is; a SOP UID in two series is published twice, with a warning."""
+    if not study.placed(sop_instance_uid, series.series_instance_uid):
+        return ()
+    for place in study.places(sop_instance_uid):
+        study.series[place].warnings.add(WarningCode.SOP_UID_CONFLICT)
+        study.series[place].touched = True
+    return (WarningCode.SOP_UID_CONFLICT,)
+
+
+def _mind_rejection(
+    study: StudyState, series: SeriesState, event: InstanceArrived, effect: Effect, hide_quality: bool
+) -> None:
+    """A rejected instance that arrives is kept and not shown; a retention expiry may be lifted by it."""
+    path = (series.series_instance_uid, event.sop_instance_uid)
+    if path not in study.rejections and ("", event.sop_instance_uid) not in study.rejections:
+        return
+    series.changed.add(series.instances[event.sop_instance_uid].position)
+    series.touched = True
+    effect.opened = series.series_instance_uid
+    if effect.disposition is APPLIED and rejection_of(
+        study, *path, series.instances[event.sop_instance_uid], hide_quality
+    ):
+        effect.disposition = Disposition("ignored", IgnoredReason.PREVIOUSLY_REJECTED)
+
+
+def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, hide_quality: bool) -> Effect:
+    series = study.open_series(event.series_instance_uid)
+    before = series.instances.get(event.sop_instance_uid)
+    copy = before.copies.get(event.stamp.source) if before else None
+    known, changed = series_fold.delete(series, event.sop_instance_uid, event.stamp)
+    _count_input(series, origin)
+    instance = series.instances[event.sop_instance_uid]
+    if copy == instance.copies[event.stamp.source]:
+        series.duplicates += 1
+        return Effect(DUPLICATE)
+    effect = Effect(APPLIED if known else Disposition("ignored", IgnoredReason.UNKNOWN_INSTANCE))
+    if changed:
+        effect.opened = event.series_instance_uid
+        path = DocumentPath(event.study_instance_uid, event.series_instance_uid, event.sop_instance_uid)
+        if path in study.documents:
+            effect.now_documents.add(study.documents[path].canonical_uid)
+    return effect
+
+
+def _fold_completion(study: StudyState, event: SeriesCompleted, origin: Origin, _: bool) -> Effect:
+    series = study.open_series(event.series_instance_uid)
+    _count_input(series, origin)
+    known = (series.completed, series.expected)
+    series.completed = max(series.completed or event.stamp, event.stamp)
+    if event.expected is not None:
+        series.expect(event.stamp, event.expected)
+    if known == (series.completed, series.expected):
+        return Effect(DUPLICATE)
+    series.touched = True
+    effect = Effect(APPLIED)
+    expected = series.expected_count
+    effect.completed = series.seen > 0 and (expected is None or series.seen >= expected)
+    return effect
+
+
+def _fold_update(study: StudyState, event: StudyUpdated, origin: Origin, _: bool) -> Effect:
+    said = study.updates.get(event.header)
+    if said is not None and event.stamp <= said:
+        return Effect(DUPLICATE)
+    study.updates[event.header] = event.stamp
+    study.updates = winning_layers(study.updates)
+    study.touched_study = True
+    return Effect(APPLIED, now_all=True)
+
+
+def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hide_quality: bool) -> Effect:
+    document, stamp = event.document, event.stamp
+    path = document.path
+    arrived = InstanceArrived(
+        path.study_instance_uid,
+        path.series_instance_uid,
+        path.sop_instance_uid,
+        stamp,
+        document.instance,
+        document.header,
+        event.dated,
+        event.expected,
+        (),
+    )
+    effect = _fold_arrival(study, arrived, origin, hide_quality)
+    revived = effect.opened != ""
+    effect.disposition = APPLIED
+    state = study.documents.get(path)
+    if state is None or not state.at_home:
+        state = _put_document(study, DocumentState(document, stamp, origin))
+    elif document.content_digest == state.content.content_digest:
+        # The same object again: its stamp still counts, or a third content between the two would win.
+        if stamp > state.stamp:
+            state.stamp = stamp
+            study.touched_documents.add(path)
+        state.duplicates += 1
+        effect.disposition = DUPLICATE
+        if not revived:
+            return effect
+    else:
+        state.warnings.add(WarningCode.SOP_CONTENT_CONFLICT)
+        effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
+        study.touched_documents.add(path)
+        if stamp > state.stamp:
+            effect.now_documents.add(state.canonical_uid)
+            state = _replace_document(study, state, document, stamp, origin)
+    effect.warnings += document.warnings
+    effect.arrived_document = path
+    effect.now_documents.add(state.canonical_uid)
+    _apply_commands(study, document, stamp, effect)
+    return effect
+
+
+def _put_document(study: StudyState, state: DocumentState) -> DocumentState:
+    path = state.content.path
+    study.documents[path] = state
+    study.touched_documents.add(path)
+    study.index_document(path, state)
+    return state
+
+
+def _replace_document(
+    study: StudyState, old: DocumentState, document: Document, stamp: Stamp, origin: Origin
+) -> DocumentState:
+    """Another content under the same path: what is operational stays."""
+    study.families[old.canonical_uid].discard(document.path)
+    state = DocumentState(document, stamp, origin)
+    state.warnings |= old.warnings
+    state.sent, state.retired, state.duplicates = old.sent, old.retired, old.duplicates
+    return _put_document(study, state)
+
+
+def _apply_commands(study: StudyState, document: Document, stamp: Stamp, effect: Effect) -> None:
+    """What a document asks of others: rejections and supersessions, here and in other studies."""
+    own = document.path.study_instance_uid
+    if document.rejection is not None:
+        effect.disposition = Disposition("ignored", IgnoredReason.REJECTION_NOTE)
+        by_study: dict[str, list[tuple[str, str]]] = {}
+        for rejected in document.rejection.instances:
+            by_study.setdefault(rejected.study_instance_uid or own, []).append(
+                (rejected.series_instance_uid, rejected.sop_instance_uid)
+            )
+        for target, instances in by_study.items():
+            note = InstancesRejected(target, document.rejection.title, tuple(instances), stamp)
+            if target == own:
+                _reject(study, note, effect)
+            else:
+                effect.messages.append(note)
+    superseded: dict[str, list[str]] = {}
+    for predecessor in document.predecessors:
+        if predecessor.sop_instance_uid != document.path.sop_instance_uid:
+            target = predecessor.study_instance_uid or own
+            superseded.setdefault(target, []).append(predecessor.sop_instance_uid)
+    for target, documents in superseded.items():
+        fact = DocumentsSuperseded(target, tuple(documents), stamp)
+        if target == own:
+            _supersede(study, fact, effect)
+        else:
+            effect.messages.append(fact)
+
+
+def _fold_rejection(study: StudyState, event: InstancesRejected, origin: Origin, _: bool) -> Effect:
+    effect = Effect(DUPLICATE)
+    if _reject(study, event, effect):
+        effect.disposition = APPLIED
+    return effect
+
+
+def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool:
+    """Remember the note's rejections; True if any is news."""
+    news = False
+    for series_instance_uid, sop_instance_uid in event.instances:
+        titles = study.rejections.setdefault((series_instance_uid, sop_instance_uid), {})
+        said = titles.get(event.title)
+        if said is not None and event.stamp <= said:
+            continue
+        titles[event.title] = event.stamp
+        news = study.touched_rejections = True
+        places = {series_instance_uid} if series_instance_uid else set(study.places(sop_instance_uid))
+        for place in places & study.series.keys():
+            series = study.series[place]
+            effect.now_series.add(place)
+            if sop_instance_uid in series.instances:
+                series.changed.add(series.instances[sop_instance_uid].position)
+                series.touched = True
+        effect.now_documents |= study.dependents.get(sop_instance_uid, set())
+        effect.now_selections |= {key for key in study.selections if not places or key[0] in places}
+    return news
+
+
+def _fold_supersession(study: StudyState, event: DocumentsSuperseded, origin: Origin, _: bool) -> Effect:
+    effect = Effect(DUPLICATE)
+    if _supersede(study, event, effect):
+        effect.disposition = APPLIED
+    return effect
+
+
+def _supersede(study: StudyState, event: DocumentsSuperseded, effect: Effect) -> bool:
+    news = False
+    for sop_instance_uid in event.documents:
+        said = study.superseded.get(sop_instance_uid)
+        if said is None or event.stamp > said:
+            study.superseded[sop_instance_uid] = event.stamp
+            news = study.touched_study = True
+            effect.now_documents |= study.dependents.get(sop_instance_uid, set())
+    return news
+
+
+def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _: bool) -> Effect:
+    path = event.document.path
+    state = study.documents.get(path)
+    if state is not None and (state.at_home or event.sequence <= state.fragment_sequence):
+        return Effect(DUPLICATE)
+    effect = Effect(APPLIED, warnings=event.document.warnings if state is None else ())
+    if state is None:
+        state = _put_document(study, DocumentState(event.document, event.stamp, origin))
+    else:
+        effect.now_documents.add(state.canonical_uid)
+        state = _replace_document(study, state, event.document, event.stamp, origin)
+    state.fragment_sequence = event.sequence
+    state.fragment_withdrawn = event.withdrawn
+    effect.now_documents.add(state.canonical_uid)
+    return effect
+
+
+def _fold_selection(study: StudyState, event: SelectionMade, origin: Origin, _: bool) -> Effect:
+    key = (event.series_instance_uid, event.stamp.source, event.selection_id)
+    state = study.selections.setdefault(key, SelectionState())
+    if state.stamp is not None and event.stamp <= state.stamp:
+        return Effect(DUPLICATE)
+    state.content, state.stamp = event, event.stamp
+    return _touched_selection(study, key, state, origin, event.warnings)
+
+
+def _fold_selection_withdrawal(
+    study: StudyState, event: SelectionWithdrawn, origin: Origin, _: bool
+) -> Effect:
+    key = (event.series_instance_uid, event.stamp.source, event.selection_id)
+    state = study.selections.setdefault(key, SelectionState())
+    if state.withdrawn is not None and event.stamp <= state.withdrawn:
+        return Effect(DUPLICATE)
+    state.withdrawn = event.stamp
+    return _touched_selection(study, key, state, origin)
+
+
+def _touched_selection(
+    study: StudyState,
+    key: tuple[str, str, str],
+    state: SelectionState,
+    origin: Origin,
+    warnings: tuple[str, ...] = (),
+) -> Effect:
+    topic, partition, offset = origin
+    first, last = state.inputs.get((topic, partition), (offset, offset))
+    state.inputs[topic, partition] = (min(first, offset), max(last, offset))
+    study.touched_selections.add(key)
+    return Effect(APPLIED, now_selections={key}, warnings=warnings)
+
+
+def _count_input(series: SeriesState, origin: Origin) -> None:
+    topic, partition, offset = origin
+    place = (topic, partition)
+    known = series.inputs.get(place)
+    if known is None:
+        series.inputs[place] = (offset, offset)
+    elif offset > known[1]:
+        series.inputs[place] = (known[0], offset)
+
+
+_FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
+    InstanceArrived: _fold_arrival,
+    InstanceDeleted: _fold_deletion,
+    SeriesCompleted: _fold_completion,
+    StudyUpdated: _fold_update,
+    DocumentArrived: _fold_document,
+    FragmentReported: _fold_fragment,
+    InstancesRejected: _fold_rejection,
+    DocumentsSuperseded: _fold_supersession,
+    SelectionMade: _fold_selection,
+    SelectionWithdrawn: _fold_selection_withdrawal,
+}

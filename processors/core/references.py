@@ -1,0 +1,252 @@
+"""StudyState → ImagingReferences: a pure function of what is known, and the order of its parts.
+
+Rules of this file: what a series, a document or a selection refers to, given the whole study. No revision,
+no hash, no time of day: the same state gives the same references (CONTRACT 4, Any order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from processors.core import identity
+from processors.core.body_sites import body_site
+from processors.core.events import Accession, Code, Concept, SeriesHeader, Stamp
+from processors.core.listing import list_items
+from processors.core.policy import Policy
+from processors.core.reference import (
+    Identifier,
+    ImagingReference,
+    Kind,
+    ReferencedInstance,
+    WithdrawalReason,
+)
+from processors.core.series import InstanceState, SeriesState, resolved_header
+from processors.core.standing import earliest, rejection_of
+from processors.core.study import SelectionKey, StudyState
+from processors.core.vocabulary import DCM, MODALITIES, is_report
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SERIES = Concept(Code(DCM, "113015", "Series"))
+
+
+def modality_concept(modality: str) -> Concept:
+    """Category: a modality of PS3.16 CID 33; anything else as text."""
+    meaning = MODALITIES.get(modality)
+    return Concept(Code(DCM, modality, meaning)) if meaning else Concept(None, modality)
+
+
+class Context(NamedTuple):
+    """What holds for a whole study: whose it is, and which order it belongs to."""
+
+    subject: Identifier | None
+    based_on: tuple[Identifier, ...]
+
+
+def context_of(study: StudyState, policy: Policy) -> Context:
+    """Corrections (`study.updated`) first, then the header said last, over all series."""
+    layers: dict[SeriesHeader, Stamp] = {}
+    for series in study.series.values():
+        for header, stamp in series.headers.items():
+            said = layers.get(header)
+            if said is None or stamp > said:
+                layers[header] = stamp
+    patient = _latest(study.updates, layers, "patient_id")
+    order = _latest(study.updates, layers, "accession")
+    subject = subject_of(*patient, policy) if patient else None
+    accession = order[0].accession if order else None
+    based_on = (accession_identifier(accession, order[1], policy),) if accession and order else ()
+    return Context(subject, based_on)
+
+
+def _latest(
+    first: dict[SeriesHeader, Stamp], then: dict[SeriesHeader, Stamp], attribute: str
+) -> tuple[SeriesHeader, str] | None:
+    """(header, source) that says the attribute last, the first dictionary above the second."""
+    for layers in (first, then):
+        said = [(stamp, header) for header, stamp in layers.items() if getattr(header, attribute)]
+        if said:
+            stamp, header = max(said, key=lambda row: row[0])
+            return header, stamp.source
+    return None
+
+
+def subject_of(header: SeriesHeader, source: str, policy: Policy) -> Identifier | None:
+    if not header.patient_id:
+        return None
+    who = policy.identity
+    default = who.patient_id_systems.get(source, who.patient_id_system)
+    return _identifier(header.patient_id, header.issuer_of_patient_id, default, policy)
+
+
+def accession_identifier(accession: Accession, source: str, policy: Policy) -> Identifier:
+    who = policy.identity
+    default = who.accession_systems.get(source, who.accession_system)
+    return _identifier(accession.value, accession.issuer, default, policy)
+
+
+def _identifier(value: str, issuer: str, default: str, policy: Policy) -> Identifier:
+    """The issuer decides the system; a local name that no setting maps is an assigner, never the default."""
+    if not issuer:
+        return Identifier(default, value)
+    mapped = policy.identity.issuers.get(issuer)
+    if mapped:
+        return Identifier(mapped, value)
+    if ":" in issuer:
+        return Identifier(issuer, value)
+    if issuer.replace(".", "").isdigit() and "." in issuer:
+        return Identifier(f"urn:oid:{issuer}", value)
+    return Identifier("", value, issuer)
+
+
+def instant_text(at_us: int, policy: Policy) -> str:
+    """FHIR instant in the site's zone, with as many fraction digits as it needs (0, 3 or 6)."""
+    at = (_EPOCH + timedelta(microseconds=at_us)).astimezone(policy.identity.display_zone)
+    if at.microsecond == 0:
+        return at.isoformat(timespec="seconds")
+    return at.isoformat(timespec="microseconds" if at.microsecond % 1000 else "milliseconds")
+
+
+# ---- a series --------------------------------------------------------------------------------------------
+
+
+class SeriesView(NamedTuple):
+    reference: ImagingReference
+    members: list[InstanceState]
+    """The instances listed (or, for `omit_when_complete`, meant)."""
+
+
+def of_series(
+    study: StudyState, series: SeriesState, context: Context, policy: Policy
+) -> SeriesView | None:
+    """The series' own reference; None while no instance that is no report has arrived."""
+    arrived = [
+        i for i in series.order if i.stamp is not None and not is_report(i.header.sop_class_uid)
+    ]
+    if not arrived:
+        return None
+    members, withdrawn = _standing(study, series, arrived, policy)
+    if withdrawn is None:
+        times: Iterable[int | None] = (i.issued_us for i in members)
+    else:
+        times = (i.first_arrival_us for i in members)
+    latest = max((t for t in times if t is not None), default=None)
+    header = resolved_header(series.headers) if series.headers else SeriesHeader()
+    members.sort(key=_instance_order)
+    omit = policy.series_instances == "omit_when_complete" and withdrawn is None and is_complete(series)
+    reference = ImagingReference(
+        id=identity.reference_id(
+            identity.series_key(study.study_instance_uid, series.series_instance_uid), policy.namespace
+        ),
+        kind=Kind.SERIES,
+        study_instance_uid=study.study_instance_uid,
+        series_instance_uid=series.series_instance_uid,
+        code=_SERIES,
+        instances=()
+        if omit
+        else tuple(
+            ReferencedInstance(i.sop_instance_uid, i.header.sop_class_uid, i.header.number) for i in members
+        ),
+        withdrawn=withdrawn,
+        subject=context.subject,
+        issued="" if latest is None else instant_text(latest, policy),
+        performers=header.performers,
+        based_on=context.based_on,
+        category=(modality_concept(header.modality),) if header.modality else (),
+        series_number=header.series_number,
+        frame_of_reference_uid=common_frame_of_reference(i.header.frame_of_reference_uid for i in members),
+        body_site=body_site(header, policy.body_sites),
+        endpoints=endpoints_of(members, policy),
+        modality=header.modality,
+    )
+    return SeriesView(reference, members)
+
+
+def _standing(
+    study: StudyState, series: SeriesState, arrived: list[InstanceState], policy: Policy
+) -> tuple[list[InstanceState], WithdrawalReason | None]:
+    """(those that stand, None), or (all, why) when none does."""
+    hide = policy.hide_quality_rejections
+    uid = series.series_instance_uid
+    if study.rejections:
+        refused = {
+            i.sop_instance_uid: reason
+            for i in arrived
+            if (reason := rejection_of(study, uid, i.sop_instance_uid, i, hide)) is not None
+        }
+    else:
+        refused = {}
+    members = [i for i in arrived if i.live and i.sop_instance_uid not in refused]
+    if members:
+        return members, None
+    reasons = [*refused.values(), *(WithdrawalReason.DELETED for i in arrived if not i.live)]
+    return arrived, earliest(reasons)
+
+
+def _instance_order(instance: InstanceState) -> tuple[bool, int, str]:
+    number = instance.header.number
+    return (number is None, number or 0, instance.sop_instance_uid)
+
+
+def is_complete(series: SeriesState) -> bool:
+    """Completeness is known: the expected number was seen, or a completion said so and nothing is missing."""
+    expected = series.expected_count
+    if expected is not None:
+        return series.seen == expected or (series.completed is not None and series.seen >= expected)
+    return series.completed is not None
+
+
+def common_frame_of_reference(uids: Iterable[str]) -> str:
+    """The Frame of Reference UID that all have, else empty (MAPPING 2.1)."""
+    distinct = set(uids)
+    return distinct.pop() if len(distinct) == 1 else ""
+
+
+def endpoints_of(instances: Iterable[InstanceState], policy: Policy) -> tuple[str, ...]:
+    """Where the listed instances can be fetched: the Endpoints of the sources that still hold copies."""
+    if not policy.endpoints:
+        return ()
+    sources = {s for i in instances for s, copy in i.copies.items() if copy.live}
+    return tuple(sorted({policy.endpoints[s] for s in sources if s in policy.endpoints}))
+
+
+# ---- a selection -----------------------------------------------------------------------------------------
+
+
+def of_selection(
+    study: StudyState, key: SelectionKey, context: Context, policy: Policy
+) -> ImagingReference | None:
+    """A `selection.made` as it stands; None while only its withdrawal is known."""
+    state = study.selections[key]
+    content, stamp = state.content, state.stamp
+    if content is None or stamp is None:
+        return None
+    series_uid, source, selection_id = key
+    withdrawn = [WithdrawalReason.WITHDRAWN] if state.withdrawn and state.withdrawn > stamp else []
+    listing = list_items(study, series_uid, content.items, policy, standing=not withdrawn)
+    series = study.series.get(series_uid)
+    header = resolved_header(series.headers) if series and series.headers else content.header
+    order = content.header.accession
+    own_order = (accession_identifier(order, source, policy),) if order else ()
+    return ImagingReference(
+        id=identity.reference_id(
+            identity.selection_key(study.study_instance_uid, series_uid, source, selection_id),
+            policy.namespace,
+        ),
+        kind=Kind.SELECTION,
+        study_instance_uid=study.study_instance_uid,
+        series_instance_uid=series_uid,
+        code=content.code,
+        instances=listing.instances,
+        withdrawn=earliest([*withdrawn, *listing.reasons]),
+        subject=context.subject or subject_of(content.header, source, policy),
+        issued=content.issued,
+        performers=content.performers,
+        based_on=context.based_on or own_order,
+        category=(modality_concept(header.modality),) if header.modality else (),
+        series_number=header.series_number,
+        frame_of_reference_uid=content.frame_of_reference_uid or listing.frame_of_reference_uid,
+        endpoints=endpoints_of(listing.holders, policy),
+        modality=header.modality,
+    )

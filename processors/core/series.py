@@ -1,0 +1,361 @@
+"""What is known of one series: its instances, each source's copies of them, its header facts and its clock.
+
+Rules of this file: state and its merge, pure; no evaluation (that is `core.references`), no encoding
+(`wire.state`).
+
+The merge is commutative, associative and idempotent because everything kept is one of
+  a set              arrival times of a source's copy that are later than its last deletion
+  a maximum          the last deletion, the latest arrival, the stamp under which a header was last said
+  a minimum          the first arrival
+and what loses for good is dropped only when nothing still to come could make it win. What is *not* part of the
+merge is operational: positions, clocks, counters, and the ledger of what was published.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from processors.core.events import InstanceArrived, InstanceHeader, SeriesHeader, Stamp
+
+CHUNK = 64
+"""Instances an entry of state holds. An arrival rewrites its chunk: larger chunks write more per arrival,
+smaller ones cost more entries at restore."""
+
+NEVER = -(2**62)
+"""Earlier than any time in microseconds or milliseconds."""
+
+
+class Copy(NamedTuple):
+    """One source's copy of an instance; times in µs UTC, sorted, all later than `deleted_at_us`."""
+
+    dated: tuple[int, ...] = ()
+    undated: tuple[int, ...] = ()
+    deleted_at_us: int = NEVER
+
+    @property
+    def live(self) -> bool:
+        return bool(self.dated or self.undated)
+
+    def arrived(self, at_us: int, dated: bool) -> Copy:
+        """With one more arrival; removal wins over arrival at the same time."""
+        if at_us <= self.deleted_at_us:
+            return self
+        if dated:
+            return self if at_us in self.dated else self._replace(dated=tuple(sorted((*self.dated, at_us))))
+        return self if at_us in self.undated else self._replace(undated=tuple(sorted((*self.undated, at_us))))
+
+    def deleted(self, at_us: int) -> Copy:
+        if at_us <= self.deleted_at_us:
+            return self
+        return Copy(
+            tuple(t for t in self.dated if t > at_us), tuple(t for t in self.undated if t > at_us), at_us
+        )
+
+
+class InstanceState:
+    """One SOP Instance of one series."""
+
+    __slots__ = (
+        "copies",
+        "first_arrival_us",
+        "header",
+        "latest_arrival_us",
+        "layers",
+        "position",
+        "sop_instance_uid",
+        "stamp",
+    )
+
+    def __init__(self, sop_instance_uid: str, position: int) -> None:
+        self.sop_instance_uid = sop_instance_uid
+        self.position = position
+        self.header = InstanceHeader()
+        self.stamp: Stamp | None = None
+        """Of the header; None: never arrived (known from a deletion only)."""
+        self.layers: dict[InstanceHeader, Stamp] | None = None
+        """All headers still in play, when there is more than one."""
+        self.copies: dict[str, Copy] = {}
+        self.first_arrival_us: int | None = None
+        """Earliest dated arrival ever: what a withdrawn series shows."""
+        self.latest_arrival_us = NEVER
+
+    @property
+    def live(self) -> bool:
+        """Some source that announced it has not deleted its copy."""
+        return any(copy.live for copy in self.copies.values())
+
+    @property
+    def issued_us(self) -> int | None:
+        """Earliest dated arrival among live copies, each since its own last deletion."""
+        return min((copy.dated[0] for copy in self.copies.values() if copy.dated), default=None)
+
+    def say(self, header: InstanceHeader, stamp: Stamp) -> bool:
+        """Fold a header; True if another header was said of the same path (a content conflict)."""
+        if self.stamp is None:
+            self.header, self.stamp = header, stamp
+            return False
+        if header == self.header and self.layers is None:
+            self.stamp = max(self.stamp, stamp)
+            return False
+        layers = self.layers or {self.header: self.stamp}
+        conflict = header not in layers
+        layers[header] = max(layers.get(header, stamp), stamp)
+        self.header, self.layers = _layered(layers)
+        self.stamp = max(layers.values())
+        return conflict
+
+
+class Published(NamedTuple):
+    """The ledger's line for one reference: what readers last got."""
+
+    revision: int
+    content_hash: bytes
+    """SHA-256 of the content less version and time."""
+    withdrawn: str = ""
+    members: dict[str, int] = {}
+    """SOP UID → CRC-32 of its rendered entry; empty for a series, which counts by position."""
+
+
+class Clock(NamedTuple):
+    """Times in ms of the input's clock; a closed series has `first_ms` None."""
+
+    first_ms: int | None = None
+    """First instance that is not yet published."""
+    last_ms: int = NEVER
+    """Last new instance."""
+
+
+class SeriesState:
+    __slots__ = (
+        "changed",
+        "clock",
+        "completed",
+        "dirty_chunks",
+        "due_at_ms",
+        "duplicates",
+        "expected",
+        "first_at_us",
+        "headers",
+        "hidden",
+        "inputs",
+        "instances",
+        "last_at_us",
+        "order",
+        "published",
+        "published_upto",
+        "seen",
+        "series_instance_uid",
+        "touched",
+        "traceparent",
+        "warnings",
+    )
+
+    def __init__(self, series_instance_uid: str) -> None:
+        self.series_instance_uid = series_instance_uid
+        self.instances: dict[str, InstanceState] = {}
+        self.order: list[InstanceState] = []
+        """By position: `order[i].position == i`; chunk n holds positions n * CHUNK and on."""
+        self.headers: dict[SeriesHeader, Stamp] = {}
+        self.expected: tuple[Stamp, int] | None = None
+        self.completed: Stamp | None = None
+        self.seen = 0
+        """Distinct instances that arrived, gone ones included."""
+        # -- operational: not part of the merge
+        self.clock = Clock()
+        self.due_at_ms: int | None = None
+        self.published: Published | None = None
+        self.published_upto = 0
+        """Positions below were judged at the last publication …"""
+        self.hidden: set[int] = set()
+        """… and these of them were left out, …"""
+        self.changed: set[int] = set()
+        """… and these have changed since."""
+        self.duplicates = 0
+        self.warnings: set[str] = set()
+        self.inputs: dict[tuple[str, int], tuple[int, int]] = {}
+        """(topic, partition) → first and last offset."""
+        self.first_at_us: int | None = None
+        self.last_at_us: int | None = None
+        self.traceparent = b""
+        """W3C trace context of the latest input that had one."""
+        self.touched = False
+        self.dirty_chunks: set[int] = set()
+
+    def instance(self, sop_instance_uid: str) -> InstanceState:
+        """The instance's state, made if there is none."""
+        found = self.instances.get(sop_instance_uid)
+        if found is None:
+            found = InstanceState(sop_instance_uid, len(self.order))
+            self.instances[sop_instance_uid] = found
+            self.order.append(found)
+        return found
+
+    def touch(self, instance: InstanceState) -> None:
+        self.touched = True
+        self.dirty_chunks.add(instance.position // CHUNK)
+
+    def expect(self, stamp: Stamp, expected: int) -> None:
+        self.expected = max(self.expected or (stamp, expected), (stamp, expected))
+        self.touched = True
+
+    @property
+    def expected_count(self) -> int | None:
+        return self.expected[1] if self.expected else None
+
+
+class Arrival(NamedTuple):
+    """What an arrival did to its series."""
+
+    new: bool
+    """A path not seen before, or one that came back: it moves the quiet clock."""
+    changed: bool
+    """What a reference shows may differ now."""
+    conflict: bool
+    """Another content under the same path."""
+
+
+def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
+    """Fold an arrival; constant cost whatever the series' size."""
+    sop_instance_uid, stamp, dated = event.sop_instance_uid, event.stamp, event.dated
+    instance = series.instances.get(sop_instance_uid)
+    changed = _say_header(series, event.header, stamp)
+    at_us = stamp.occurred_at_us
+    if event.expected is not None:
+        series.expect(stamp, event.expected)
+    if event.warnings:
+        series.warnings.update(event.warnings)
+    if instance is None:
+        position = len(series.order)
+        instance = InstanceState(sop_instance_uid, position)
+        series.instances[sop_instance_uid] = instance
+        series.order.append(instance)
+        instance.header, instance.stamp = event.instance, stamp
+        if dated:
+            instance.copies[stamp.source] = Copy((at_us,))
+            instance.first_arrival_us = at_us
+        else:
+            instance.copies[stamp.source] = Copy((), (at_us,))
+        instance.latest_arrival_us = at_us
+        series.seen += 1
+        series.touched = True
+        series.dirty_chunks.add(position // CHUNK)
+        _seen_at(series, at_us)
+        return Arrival(True, True, False)
+    return _arrive_again(series, instance, event, changed)
+
+
+def _arrive_again(
+    series: SeriesState, instance: InstanceState, event: InstanceArrived, changed: bool
+) -> Arrival:
+    stamp, at_us = event.stamp, event.stamp.occurred_at_us
+    before = (instance.live, instance.issued_us, instance.header, instance.first_arrival_us)
+    known = (instance.stamp, instance.latest_arrival_us, instance.copies.get(stamp.source))
+    first_time = instance.stamp is None
+    conflict = instance.say(event.instance, stamp)
+    instance.copies[stamp.source] = (known[2] or Copy()).arrived(at_us, event.dated)
+    instance.latest_arrival_us = max(instance.latest_arrival_us, at_us)
+    if event.dated and (instance.first_arrival_us is None or at_us < instance.first_arrival_us):
+        instance.first_arrival_us = at_us
+    series.seen += first_time
+    after = (instance.live, instance.issued_us, instance.header, instance.first_arrival_us)
+    if before != after or known != (
+        instance.stamp,
+        instance.latest_arrival_us,
+        instance.copies[stamp.source],
+    ):
+        series.touch(instance)
+        _seen_at(series, at_us)
+    if before != after:
+        series.changed.add(instance.position)
+        series.touched = True
+    return Arrival(first_time or after[0] and not before[0], changed or before != after, conflict)
+
+
+def delete(series: SeriesState, sop_instance_uid: str, stamp: Stamp) -> tuple[bool, bool]:
+    """Fold a deletion of one source's copy; (was it known from an arrival, may a reference differ now)."""
+    instance = series.instance(sop_instance_uid)
+    before = (instance.live, instance.issued_us)
+    copy = instance.copies.get(stamp.source, Copy())
+    instance.copies[stamp.source] = copy.deleted(stamp.occurred_at_us)
+    if instance.copies[stamp.source] != copy:
+        series.touch(instance)
+    changed = before != (instance.live, instance.issued_us)
+    if changed:
+        series.changed.add(instance.position)
+    return instance.stamp is not None, changed
+
+
+def resolved_header(headers: dict[SeriesHeader, Stamp]) -> SeriesHeader:
+    """Each attribute's value under the highest stamp that says it (CONTRACT 4, Who wins).
+
+    A patient id and its issuer are one fact: the issuer is that of the header that gives the id.
+    """
+    if len(headers) == 1:
+        return next(iter(headers))
+    ranked = sorted(headers, key=headers.__getitem__, reverse=True)
+    columns = zip(*ranked, strict=True)
+    resolved = SeriesHeader(*(next((v for v in c if v not in _EMPTY), c[0]) for c in columns))
+    issuer = next((h.issuer_of_patient_id for h in ranked if h.patient_id), "")
+    return resolved._replace(issuer_of_patient_id=issuer)
+
+
+_EMPTY: tuple[object, ...] = (None, "", ())
+
+
+def _say_header(series: SeriesState, header: SeriesHeader, stamp: Stamp) -> bool:
+    """Fold a header tuple; True if the resolved header may have changed."""
+    headers = series.headers
+    said = headers.get(header)
+    if said is not None and stamp <= said:
+        return False
+    headers[header] = stamp
+    series.touched = True
+    if len(headers) == 1:
+        return said is None
+    series.headers = winning_layers(headers)
+    return True
+
+
+def winning_layers(headers: dict[SeriesHeader, Stamp]) -> dict[SeriesHeader, Stamp]:
+    """Only the tuples that still give some attribute its value; the others can never win again."""
+    ranked = sorted(headers, key=headers.__getitem__, reverse=True)
+    kept: dict[SeriesHeader, Stamp] = {}
+    unsaid = set(range(len(SeriesHeader._fields)))
+    for header in ranked:
+        gives = {i for i in unsaid if header[i] not in _EMPTY}
+        if not header.patient_id:
+            gives.discard(_ISSUER)
+        if gives or not kept:
+            kept[header] = headers[header]
+            unsaid -= gives
+            if header.patient_id:
+                unsaid.discard(_ISSUER)
+    return kept
+
+
+_ISSUER = SeriesHeader._fields.index("issuer_of_patient_id")
+
+
+def _layered(
+    layers: dict[InstanceHeader, Stamp],
+) -> tuple[InstanceHeader, dict[InstanceHeader, Stamp] | None]:
+    """The resolved instance header, and the layers that still give it a value (None: a single one)."""
+    ranked = sorted(layers, key=layers.__getitem__, reverse=True)
+    resolved = InstanceHeader(
+        *(next((v for v in c if v not in _EMPTY), c[0]) for c in zip(*ranked, strict=True))
+    )
+    kept: dict[InstanceHeader, Stamp] = {}
+    unsaid = set(range(len(InstanceHeader._fields)))
+    for header in ranked:
+        gives = {i for i in unsaid if header[i] not in _EMPTY}
+        if gives or not kept:
+            kept[header] = layers[header]
+            unsaid -= gives
+    return resolved, (kept if len(kept) > 1 else None)
+
+
+def _seen_at(series: SeriesState, at_us: int) -> None:
+    if series.first_at_us is None or at_us < series.first_at_us:
+        series.first_at_us = at_us
+    if series.last_at_us is None or at_us > series.last_at_us:
+        series.last_at_us = at_us

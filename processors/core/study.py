@@ -1,0 +1,207 @@
+"""StudyState: everything known of one study, and the fold of an event into it.
+
+Rules of this file: state and its merge, pure. Every event is folded by `fold`, which says what may have
+changed (`Effect`); nothing is evaluated here. See `core.series` for why the merge is order-free; beyond a
+series the same holds:
+  documents    a register each, by stamp: the latest content under a path holds
+  rejections   a maximum per (series, SOP, title): a note may come before its objects, and is never forgotten
+  superseded   a maximum per SOP UID
+  selections   a register each, by stamp; removal wins a tie
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from processors.core import identity
+from processors.core.events import (
+    Document,
+    DocumentPath,
+    FocusKind,
+    SelectionMade,
+    SeriesHeader,
+    Stamp,
+)
+from processors.core.reference import ImagingReference
+from processors.core.series import Published, SeriesState
+
+Origin = tuple[str, int, int]
+"""(topic, partition, offset) of the record an event came in."""
+
+
+class DocumentState:
+    """One copy of a report object as this study knows it: its own, or the fragment of another study's."""
+
+    __slots__ = (
+        "content",
+        "due_at_ms",
+        "duplicates",
+        "fragment_sequence",
+        "fragment_withdrawn",
+        "given_up",
+        "origin",
+        "retired",
+        "sent",
+        "stamp",
+        "warnings",
+    )
+
+    def __init__(self, content: Document, stamp: Stamp, origin: Origin) -> None:
+        self.content = content
+        self.stamp = stamp
+        self.origin = origin
+        self.fragment_sequence = -1
+        """-1: at home here; else the number of the fragment held."""
+        self.fragment_withdrawn = ""
+        self.warnings: set[str] = set(content.warnings)
+        # -- operational
+        self.sent: dict[str, tuple[int, bytes]] = {}
+        """Study → number and digest of the last fragment sent there; kept for as long as the document."""
+        self.due_at_ms: int | None = None
+        """When references that no series is known for are given up; None: no such reference is waiting."""
+        self.given_up = False
+        self.duplicates = 0
+        self.retired: dict[str, ImagingReference] = {}
+        """References of an earlier content of this document that were published and are no more."""
+
+    @property
+    def at_home(self) -> bool:
+        return self.fragment_sequence < 0
+
+    @property
+    def canonical_uid(self) -> str:
+        return identity.canonical_uid(self.content.path.sop_instance_uid, self.content.identical)
+
+
+class SelectionState:
+    __slots__ = ("content", "header", "inputs", "published", "stamp", "withdrawn")
+
+    def __init__(self) -> None:
+        self.content: SelectionMade | None = None
+        """The latest made; kept when withdrawn, since a withdrawn reference still lists its images."""
+        self.stamp: Stamp | None = None
+        """Of the latest made."""
+        self.withdrawn: Stamp | None = None
+        self.published: Published | None = None
+        self.inputs: dict[tuple[str, int], tuple[int, int]] = {}
+
+
+SelectionKey = tuple[str, str, str]
+"""(series UID, source, selection id)."""
+
+
+class StudyState:
+    """All of one study in memory. `touched_*` name what must be written at the end of the step."""
+
+    def __init__(self, study_instance_uid: str) -> None:
+        self.study_instance_uid = study_instance_uid
+        self.series: dict[str, SeriesState] = {}
+        self.documents: dict[DocumentPath, DocumentState] = {}
+        self.selections: dict[SelectionKey, SelectionState] = {}
+        self.ledgers: dict[str, dict[str, Published]] = {}
+        """Canonical document UID → reference id → what was published."""
+        self.updates: dict[SeriesHeader, Stamp] = {}
+        """From `study.updated`: above every file header."""
+        self.rejections: dict[tuple[str, str], dict[str, Stamp]] = {}
+        """(series UID or "", SOP UID) → title → latest note. Title REVOKE lifts the earlier ones."""
+        self.superseded: dict[str, Stamp] = {}
+        self.evaluated_as: bytes = b""
+        """Digest of the patient and order under which published references were last evaluated."""
+        self.touched_study = False
+        self.touched_rejections = False
+        self.touched_documents: set[DocumentPath] = set()
+        self.touched_ledgers: set[str] = set()
+        self.touched_selections: set[SelectionKey] = set()
+        self.due_at_ms: int | None = None
+        """No clock of this study runs out before; may be too early, never too late."""
+        self._place: dict[str, str] = {}
+        self._more_places: dict[str, set[str]] = {}
+        self.families: dict[str, set[DocumentPath]] = {}
+        """Canonical UID → copies."""
+        self.dependents: dict[str, set[str]] = {}
+        """Series UID, SOP UID, or one of the two marks below → canonical UIDs of documents to look at again."""
+
+    def open_series(self, series_instance_uid: str) -> SeriesState:
+        series = self.series.get(series_instance_uid)
+        if series is None:
+            series = self.series[series_instance_uid] = SeriesState(series_instance_uid)
+            series.touched = True
+        return series
+
+    def places(self, sop_instance_uid: str) -> set[str]:
+        """Series in which this SOP UID arrived; usually one."""
+        first = self._place.get(sop_instance_uid)
+        if first is None:
+            return set()
+        return self._more_places.get(sop_instance_uid) or {first}
+
+    def placed(self, sop_instance_uid: str, series_instance_uid: str) -> bool:
+        """A new instance arrived in this series; True if the SOP UID is known in another one."""
+        first = self._place.setdefault(sop_instance_uid, series_instance_uid)
+        if first == series_instance_uid:
+            return False
+        self._more_places.setdefault(sop_instance_uid, {first}).add(series_instance_uid)
+        return True
+
+    def index_document(self, path: DocumentPath, state: DocumentState) -> None:
+        """Note what this document depends on; marks only grow, a superfluous look costs no revision."""
+        canonical = state.canonical_uid
+        self.families.setdefault(canonical, set()).add(path)
+        marks = {path.sop_instance_uid, path.series_instance_uid, *state.content.identical}
+        for group in state.content.groups:
+            for item in group.items:
+                marks.add(item.sop_instance_uid)
+                marks.add(item.series_instance_uid or ANY_SERIES)
+            marks.update(ANY_FRAME_OF_REFERENCE for f in group.focus if f.kind is FocusKind.FRAME_OF_REFERENCE)
+        for mark in marks:
+            self.dependents.setdefault(mark, set()).add(canonical)
+
+    def wait_until(self, due_at_ms: int | None) -> None:
+        """A clock of this study was set."""
+        if due_at_ms is not None and (self.due_at_ms is None or due_at_ms < self.due_at_ms):
+            self.due_at_ms = due_at_ms
+
+    @property
+    def instance_count(self) -> int:
+        return sum(len(series.order) for series in self.series.values())
+
+
+ANY_SERIES = "*"
+"""Mark of documents with an item that no evidence places."""
+ANY_FRAME_OF_REFERENCE = "3d"
+"""Mark of documents whose focus is whichever series has a frame of reference."""
+
+
+class Disposition(NamedTuple):
+    """How a record ended (CONTRACT 4); `detail` is the ignored reason or dead-letter code."""
+
+    outcome: str
+    detail: str = ""
+
+
+APPLIED = Disposition("applied")
+DUPLICATE = Disposition("duplicate")
+PARKED = Disposition("parked")
+
+
+@dataclass(slots=True)
+class Effect:
+    """What folding one event may have changed."""
+
+    disposition: Disposition
+    opened: str = ""
+    """Series UID whose quiet clock starts or moves."""
+    new_instance: bool = False
+    now_series: set[str] = field(default_factory=set)
+    """Series to evaluate without waiting, if they were published before."""
+    now_documents: set[str] = field(default_factory=set)
+    """Canonical UIDs to evaluate without waiting."""
+    now_selections: set[SelectionKey] = field(default_factory=set)
+    now_all: bool = False
+    completed: bool = False
+    """The series may close at once: a completion, or a count that is reached."""
+    arrived_document: DocumentPath | None = None
+    warnings: tuple[str, ...] = ()
+    messages: list[object] = field(default_factory=list)
+    """Events for other studies, to go through the intake topic."""

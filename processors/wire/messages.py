@@ -1,0 +1,55 @@
+"""Events as MessagePack, for the intake topic: what is forwarded, and what one study tells another.
+
+Rules of this file: the kind is the event's class name; arrays, no meaning. FORMAT of `wire.state` covers it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from processors.core.events import (
+    DocumentArrived,
+    DocumentsSuperseded,
+    Event,
+    FragmentReported,
+    InstanceArrived,
+    InstanceDeleted,
+    InstancesRejected,
+    SelectionMade,
+    SelectionWithdrawn,
+    SeriesCompleted,
+    StudyUpdated,
+)
+from processors.errors import DeadLetterCode, Refused
+
+_TYPES: tuple[type[Event], ...] = (
+    InstanceArrived,
+    InstanceDeleted,
+    SeriesCompleted,
+    StudyUpdated,
+    DocumentArrived,
+    SelectionMade,
+    SelectionWithdrawn,
+    FragmentReported,
+    InstancesRejected,
+    DocumentsSuperseded,
+)
+_DECODERS = {t.__name__: msgspec.msgpack.Decoder(t) for t in _TYPES}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def pack(event: object) -> tuple[str, bytes]:
+    """(kind, body) of an event or of any value made of core types."""
+    return type(event).__name__, _encode(event)
+
+
+def unpack(kind: str, body: bytes) -> Event:
+    """The event; raises Refused(undecodable_record) for what this version does not know."""
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "intake record of an unknown kind", "kind")
+    try:
+        event: Event = decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "intake record that cannot be read", kind) from error
+    return event

@@ -1,0 +1,323 @@
+"""State entries as MessagePack: a study's parts to bytes and back.
+
+Rules of this file: one row type an entry kind, arrays not maps (an arrival rewrites its chunk, so bytes
+count), no meaning. FORMAT changes with any change here; the store and the changelog are then rebuilt.
+
+Keys begin with the study UID, so one range holds a study:
+    <study>|s                              corrections, supersessions
+    <study>|r                              rejections
+    <study>|x|<series>                     a series without its instances
+    <study>|c|<series>|<chunk>             CHUNK instances
+    <study>|d|<study>|<series>|<SOP>       a document
+    <study>|l|<canonical SOP>              what was published of a document family
+    <study>|m|<series>|<source>|<id>       a selection
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from processors.core.events import (
+    Document,
+    DocumentPath,
+    InstanceHeader,
+    SelectionMade,
+    SeriesHeader,
+    Stamp,
+)
+from processors.core.reference import ImagingReference
+from processors.core.series import CHUNK, Clock, Copy, InstanceState, Published, SeriesState
+from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
+
+FORMAT = 1
+
+_encode = msgspec.msgpack.Encoder().encode
+_Inputs = list[tuple[str, int, int, int]]
+_LedgerRow = tuple[int, bytes, str, dict[str, int]]
+
+
+class _StudyRow(NamedTuple):
+    updates: list[tuple[SeriesHeader, Stamp]]
+    superseded: dict[str, Stamp]
+    evaluated_as: bytes
+
+
+_RejectionRows = list[tuple[str, str, dict[str, Stamp]]]
+
+
+class _SeriesRow(NamedTuple):
+    headers: list[tuple[SeriesHeader, Stamp]]
+    expected: tuple[Stamp, int] | None
+    completed: Stamp | None
+    clock: tuple[int | None, int]
+    due_at_ms: int | None
+    published: _LedgerRow | None
+    published_upto: int
+    hidden: list[int]
+    changed: list[int]
+    duplicates: int
+    warnings: list[str]
+    inputs: _Inputs
+    first_at_us: int | None
+    last_at_us: int | None
+    traceparent: bytes
+
+
+class _InstanceRow(NamedTuple):
+    sop_instance_uid: str
+    header: InstanceHeader
+    stamp: Stamp | None
+    more: tuple[dict[str, Copy], int | None, int, list[tuple[InstanceHeader, Stamp]] | None] | None
+    """Copies, first and latest arrival, layers; None: one dated copy, arrived once, at the stamp's time."""
+
+
+class _DocumentRow(NamedTuple):
+    content: Document
+    stamp: Stamp
+    origin: tuple[str, int, int]
+    fragment_sequence: int
+    fragment_withdrawn: str
+    warnings: list[str]
+    sent: dict[str, tuple[int, bytes]]
+    due_at_ms: int | None
+    given_up: bool
+    duplicates: int
+    retired: list[ImagingReference]
+
+
+class _SelectionRow(NamedTuple):
+    content: SelectionMade | None
+    stamp: Stamp | None
+    withdrawn: Stamp | None
+    published: _LedgerRow | None
+    inputs: _Inputs
+
+
+_study = msgspec.msgpack.Decoder(_StudyRow).decode
+_rejections = msgspec.msgpack.Decoder(_RejectionRows).decode
+_series = msgspec.msgpack.Decoder(_SeriesRow).decode
+_chunk = msgspec.msgpack.Decoder(list[_InstanceRow]).decode
+_document = msgspec.msgpack.Decoder(_DocumentRow).decode
+_ledger = msgspec.msgpack.Decoder(dict[str, _LedgerRow]).decode
+_selection = msgspec.msgpack.Decoder(_SelectionRow).decode
+
+
+class Row(NamedTuple):
+    """One entry to write: key, MessagePack body, and when its clock runs out."""
+
+    key: str
+    body: bytes
+    due_at_ms: int | None = None
+
+
+def study_of(key: str) -> str:
+    """The study UID in a key."""
+    return key.partition("|")[0]
+
+
+def prefix_of(study_instance_uid: str) -> str:
+    return f"{study_instance_uid}|"
+
+
+# ---- writing ---------------------------------------------------------------------------------------------
+
+
+def touched_rows(study: StudyState) -> Iterator[Row]:
+    """Rows of everything touched since the last call; the marks are taken off."""
+    uid = study.study_instance_uid
+    if study.touched_study:
+        row = _StudyRow(list(study.updates.items()), study.superseded, study.evaluated_as)
+        yield Row(f"{uid}|s", _encode(row))
+    if study.touched_rejections:
+        rows = [(series, sop, titles) for (series, sop), titles in study.rejections.items()]
+        yield Row(f"{uid}|r", _encode(rows))
+    for series in study.series.values():
+        if series.touched:
+            yield from _series_rows(uid, series)
+    for path in study.touched_documents:
+        yield _document_row(uid, path, study.documents[path])
+    for canonical in study.touched_ledgers:
+        yield Row(f"{uid}|l|{canonical}", _encode(study.ledgers[canonical]))
+    for key in study.touched_selections:
+        yield _selection_row(uid, key, study.selections[key])
+    study.touched_study = study.touched_rejections = False
+    study.touched_documents.clear()
+    study.touched_ledgers.clear()
+    study.touched_selections.clear()
+
+
+def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
+    row = _SeriesRow(
+        list(series.headers.items()),
+        series.expected,
+        series.completed,
+        series.clock,
+        series.due_at_ms,
+        series.published,
+        series.published_upto,
+        sorted(series.hidden),
+        sorted(series.changed),
+        series.duplicates,
+        sorted(series.warnings),
+        [(t, p, first, last) for (t, p), (first, last) in series.inputs.items()],
+        series.first_at_us,
+        series.last_at_us,
+        series.traceparent,
+    )
+    yield Row(f"{uid}|x|{series.series_instance_uid}", _encode(row), series.due_at_ms)
+    for chunk in series.dirty_chunks:
+        instances = series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
+        yield Row(
+            f"{uid}|c|{series.series_instance_uid}|{chunk:06d}",
+            _encode([_instance_row(i) for i in instances]),
+        )
+    series.touched = False
+    series.dirty_chunks.clear()
+
+
+def _instance_row(instance: InstanceState) -> _InstanceRow:
+    stamp = instance.stamp
+    if stamp is not None and instance.layers is None and len(instance.copies) == 1:
+        at_us = stamp.occurred_at_us
+        times = (instance.first_arrival_us, instance.latest_arrival_us)
+        if times == (at_us, at_us) and instance.copies.get(stamp.source) == Copy((at_us,)):
+            return _InstanceRow(instance.sop_instance_uid, instance.header, stamp, None)
+    more = (
+        instance.copies,
+        instance.first_arrival_us,
+        instance.latest_arrival_us,
+        list(instance.layers.items()) if instance.layers is not None else None,
+    )
+    return _InstanceRow(instance.sop_instance_uid, instance.header, stamp, more)
+
+
+def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
+    row = _DocumentRow(
+        state.content,
+        state.stamp,
+        state.origin,
+        state.fragment_sequence,
+        state.fragment_withdrawn,
+        sorted(state.warnings),
+        state.sent,
+        state.due_at_ms,
+        state.given_up,
+        state.duplicates,
+        list(state.retired.values()),
+    )
+    return Row(f"{uid}|d|{'|'.join(path)}", _encode(row), state.due_at_ms)
+
+
+def _selection_row(uid: str, key: SelectionKey, state: SelectionState) -> Row:
+    row = _SelectionRow(
+        state.content,
+        state.stamp,
+        state.withdrawn,
+        state.published,
+        [(t, p, first, last) for (t, p), (first, last) in state.inputs.items()],
+    )
+    return Row(f"{uid}|m|{'|'.join(quote(part, safe='') for part in key)}", _encode(row))
+
+
+# ---- reading ---------------------------------------------------------------------------------------------
+
+
+def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> StudyState:
+    """The study whose rows these are; an empty one if there are none. Rows may come in any order."""
+    study = StudyState(study_instance_uid)
+    chunks: list[tuple[str, int, bytes]] = []
+    for key, body in rows:
+        _, kind, *rest = key.split("|")
+        if kind == "c":
+            chunks.append((rest[0], int(rest[1]), body))
+        else:
+            _READ[kind](study, rest, body)
+    for series_uid, _, body in sorted(chunks):
+        series = study.open_series(series_uid)
+        for row in _chunk(body):
+            _read_instance(study, series, row)
+    dues = [series.due_at_ms for series in study.series.values() if series.due_at_ms is not None]
+    dues += [state.due_at_ms for state in study.documents.values() if state.due_at_ms is not None]
+    study.due_at_ms = min(dues, default=None)
+    for series in study.series.values():
+        series.touched = False
+    return study
+
+
+def _read_study(study: StudyState, _: list[str], body: bytes) -> None:
+    row = _study(body)
+    study.updates = dict(row.updates)
+    study.superseded = row.superseded
+    study.evaluated_as = row.evaluated_as
+
+
+def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:
+    study.rejections = {(series, sop): titles for series, sop, titles in _rejections(body)}
+
+
+def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
+    row, series = _series(body), study.open_series(rest[0])
+    series.headers = dict(row.headers)
+    series.expected, series.completed = row.expected, row.completed
+    series.clock, series.due_at_ms = Clock(*row.clock), row.due_at_ms
+    series.published = Published(*row.published) if row.published else None
+    series.published_upto = row.published_upto
+    series.hidden, series.changed = set(row.hidden), set(row.changed)
+    series.duplicates, series.warnings = row.duplicates, set(row.warnings)
+    series.inputs = {(t, p): (first, last) for t, p, first, last in row.inputs}
+    series.first_at_us, series.last_at_us = row.first_at_us, row.last_at_us
+    series.traceparent = row.traceparent
+
+
+def _read_instance(study: StudyState, series: SeriesState, row: _InstanceRow) -> None:
+    instance = series.instance(row.sop_instance_uid)
+    instance.header, instance.stamp = row.header, row.stamp
+    if row.more is not None:
+        instance.copies, instance.first_arrival_us, instance.latest_arrival_us, layers = row.more
+        instance.layers = dict(layers) if layers is not None else None
+    elif row.stamp is not None:
+        at_us = row.stamp.occurred_at_us
+        instance.copies = {row.stamp.source: Copy((at_us,))}
+        instance.first_arrival_us = instance.latest_arrival_us = at_us
+    if row.stamp is not None:
+        series.seen += 1
+        study.placed(row.sop_instance_uid, series.series_instance_uid)
+
+
+def _read_document(study: StudyState, rest: list[str], body: bytes) -> None:
+    row = _document(body)
+    state = DocumentState(row.content, row.stamp, row.origin)
+    state.fragment_sequence, state.fragment_withdrawn = row.fragment_sequence, row.fragment_withdrawn
+    state.warnings, state.sent = set(row.warnings), row.sent
+    state.due_at_ms, state.given_up, state.duplicates = row.due_at_ms, row.given_up, row.duplicates
+    state.retired = {reference.id: reference for reference in row.retired}
+    path = DocumentPath(*rest)
+    study.documents[path] = state
+    study.index_document(path, state)
+
+
+def _read_ledger(study: StudyState, rest: list[str], body: bytes) -> None:
+    study.ledgers[rest[0]] = {i: Published(*line) for i, line in _ledger(body).items()}
+
+
+def _read_selection(study: StudyState, rest: list[str], body: bytes) -> None:
+    row, state = _selection(body), SelectionState()
+    state.content, state.stamp, state.withdrawn = row.content, row.stamp, row.withdrawn
+    state.published = Published(*row.published) if row.published else None
+    state.inputs = {(t, p): (first, last) for t, p, first, last in row.inputs}
+    series_uid, source, selection_id = map(unquote, rest)
+    study.selections[series_uid, source, selection_id] = state
+
+
+_READ: dict[str, Callable[[StudyState, list[str], bytes], None]] = {
+    "s": _read_study,
+    "r": _read_rejections,
+    "x": _read_series,
+    "d": _read_document,
+    "l": _read_ledger,
+    "m": _read_selection,
+}
