@@ -1,4 +1,5 @@
 """msgspec's door: JSON and MessagePack.
 
-Rules of this room: the only place that imports msgspec; what comes in is checked here, what goes out is plain.
+Rules of this room: the only place but `settings` that imports msgspec; what comes in is checked here,
+what goes out is plain.
 """

@@ -20,7 +20,7 @@ def dump(obj: Any) -> bytes:
 def load(data: bytes) -> Any:
     """Any JSON value; of equal names in an object the last one holds (RFC 8259 leaves it open).
 
-    Raises Refused(undecodable_record) for what is no JSON, no UTF-8, or nested deeper than the decoder's stack.
+    Raises Refused(undecodable_record) for what is no JSON, no UTF-8, or nested too deep for the decoder.
     """
     try:
         return msgspec.json.decode(data)

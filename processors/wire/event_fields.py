@@ -1,0 +1,201 @@
+"""The members of a JSON or Avro event that references are made of (CONTRACT 3), before they mean anything.
+
+Rules of this file: types and ranges only. A value that does not fit makes the strict decoding fail; then
+`mend` drops what is optional, with a warning, and refuses what is not. Members that no reference needs (study
+date, series description, retrieve URL …) are not read, like unknown ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, NoReturn, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from processors.errors import DeadLetterCode, Refused, WarningCode
+from processors.wire import json_text
+
+EventName = Literal[
+    "instance.arrived",
+    "instance.deleted",
+    "series.completed",
+    "study.updated",
+    "report.arrived",
+    "selection.made",
+    "selection.withdrawn",
+]
+NAMES = frozenset(get_args(EventName))
+NOT_YET = frozenset({"instance.erased", "uid.changed", "patient.merged", "patient.unmerged"})
+"""Names of the contract that this version refuses, lest it does half of what they ask."""
+
+_INT_MAX = 2**31 - 1
+Text = Annotated[str, Meta(min_length=1)]
+Instant = Annotated[datetime, Meta(tz=True)]
+Number = Annotated[int, Meta(ge=0, le=_INT_MAX)]
+FrameCount = Annotated[int, Meta(ge=1, le=_INT_MAX)]
+
+
+class EventFields(Struct, frozen=True, gc=False):
+    """Members by their names; None: not said. UIDs and texts are as sent, not yet checked."""
+
+    event: EventName
+    event_id: Text
+    source: Text
+    occurred_at: Instant
+    study_instance_uid: str | None = None
+    series_instance_uid: str | None = None
+    sop_instance_uid: str | None = None
+    sop_class_uid: str | None = None
+    instance_number: Number | None = None
+    number_of_frames: FrameCount | None = None
+    modality: str | None = None
+    series_number: Number | None = None
+    body_part_examined: str | None = None
+    laterality: str | None = None
+    frame_of_reference_uid: str | None = None
+    patient_id: str | None = None
+    issuer_of_patient_id: str | None = None
+    accession_number: str | None = None
+    issuer_of_accession_number: str | None = None
+    number_of_series_related_instances: Number | None = None
+    dataset: dict[str, Any] | None = None
+    document: bytes | None = None
+    uri: str | None = None
+    selection: dict[str, Any] | None = None
+
+
+class MendedFields(EventFields, frozen=True, gc=False):
+    """Fields of an event with bad optional values, without them."""
+
+    dropped: tuple[str, ...] = ()
+    """A warning code for each value that was dropped."""
+
+
+def decode(value: bytes) -> EventFields:
+    """Of equal names in an object the last one holds.
+
+    Raises Refused: undecodable_record with the field as tag, unknown_event.
+    """
+    try:
+        return _decoder.decode(value)
+    except msgspec.ValidationError:
+        pass
+    except RecursionError:
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "JSON is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "not well-formed JSON in UTF-8") from None
+    members = json_text.load(value)
+    if not isinstance(members, dict):
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "an event is a JSON object")
+    return mend(members)
+
+
+def from_mapping(members: Mapping[str, Any]) -> EventFields:
+    """The same from decoded members: `document` may be bytes, `occurred_at` an aware datetime, `dataset` and
+    `selection` may be JSON text. Raises as `decode`.
+    """
+    try:
+        return msgspec.convert(members, EventFields)
+    except msgspec.ValidationError:
+        return mend(members)
+
+
+def mend(members: Mapping[str, Any]) -> MendedFields:
+    """Keep what fits its field; raises as `decode` where a required one does not."""
+    kept: dict[str, Any] = {"event": _name(members.get("event"))}
+    dropped: list[str] = []
+    for field in ("event_id", "source"):
+        kept[field] = _fit(members.get(field), Text, field)
+    kept["occurred_at"] = _occurred_at(members.get("occurred_at"))
+    for field in _IDENTITY:
+        kept[field] = _fit(members.get(field), str | None, field)
+    for field, type_ in _OPTIONAL.items():
+        value = members.get(field)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        try:
+            kept[field] = msgspec.convert(value, type_)
+        except msgspec.ValidationError:
+            dropped.append(_WARNINGS.get(field, WarningCode.BAD_VR))
+    kept["document"] = _document(members.get("document"))
+    kept["uri"] = _fit(members.get("uri"), str | None, "uri")
+    for field in ("dataset", "selection"):
+        value = members.get(field)
+        kept[field] = _fit(
+            json_text.load(value.encode()) if isinstance(value, str) else value, _Object, field
+        )
+    return MendedFields(**kept, dropped=tuple(dict.fromkeys(dropped)))
+
+
+_decoder = msgspec.json.Decoder(EventFields)
+_Object = dict[str, Any] | None
+_IDENTITY = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
+_OPTIONAL: dict[str, Any] = {
+    "instance_number": Number | None,
+    "number_of_frames": FrameCount | None,
+    "modality": str | None,
+    "series_number": Number | None,
+    "body_part_examined": str | None,
+    "laterality": str | None,
+    "frame_of_reference_uid": str | None,
+    "patient_id": str | None,
+    "issuer_of_patient_id": str | None,
+    "accession_number": str | None,
+    "issuer_of_accession_number": str | None,
+    "number_of_series_related_instances": Number | None,
+}
+_WARNINGS = {
+    "frame_of_reference_uid": WarningCode.INVALID_UID,
+    "series_number": WarningCode.SERIES_NUMBER_UNUSABLE,
+}
+_leap_second = re.compile(r"(.{10}[Tt ]\d\d:\d\d):60(.*)", re.DOTALL).fullmatch
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        _refuse("event", "the name of the event is required")
+    if value in NOT_YET:
+        raise Refused(DeadLetterCode.UNKNOWN_EVENT, f"this version does not handle {value} yet", "event")
+    if value not in NAMES:
+        raise Refused(
+            DeadLetterCode.UNKNOWN_EVENT, "the name of the event is not one of the contract", "event"
+        )
+    return value
+
+
+def _fit(value: Any, type_: Any, field: str) -> Any:
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError:
+        _refuse(field, "this field is missing, empty or of the wrong type")
+
+
+def _occurred_at(value: Any) -> datetime:
+    leap = _leap_second(value) if isinstance(value, str) else None
+    try:
+        if leap:  # RFC 3339 5.7; a leap second is counted as the one after it
+            return msgspec.convert(f"{leap[1]}:59{leap[2]}", Instant) + timedelta(seconds=1)
+        return msgspec.convert(value, Instant)
+    except (msgspec.ValidationError, OverflowError):
+        _refuse("occurred_at", "a date and time with its offset is required (RFC 3339)")
+
+
+def _document(value: Any) -> bytes | None:
+    """Base64 may be broken into lines (RFC 2045)."""
+    if value is None or isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        _refuse("document", "base64 text is expected")
+    try:
+        return base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        _refuse("document", "not base64")
+
+
+def _refuse(field: str, rule: str) -> NoReturn:
+    raise Refused(DeadLetterCode.UNDECODABLE_RECORD, rule, field)
