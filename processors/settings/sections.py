@@ -1,0 +1,185 @@
+"""Every setting once: its name, type, default, and why the default is what it is.
+
+Rules of this file: frozen values, a unit in every name that has one, no reading of files or environment.
+Text that is not set is "". Changing a name here is a breaking change for users (CHANGELOG).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+
+from processors.core import policy as core
+from processors.settings.zones import zone
+
+Seconds = Annotated[float, Meta(gt=0, le=315_360_000)]
+"""Up to ten years: longer is a slip of the unit, and an infinite clock cannot be stored."""
+Text = Annotated[str, Meta(min_length=1)]
+KafkaValue = str | bool | int | float
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Topics(Section, frozen=True):
+    instances: Text = "dicom-instances"
+    reports: Text = "dicom-reports"
+    intake: Text = "imaging-reference-intake"
+    changelog: Text = "imaging-reference-changelog"
+    fhir: Text = "fhir-imaging-references"
+    analytics: Text = "analytics-imaging-references"
+    dead_letters: Text = "imaging-reference-dead-letters"
+
+
+class Override(Section, frozen=True):
+    """`[[completeness.override]]`: an empty `source` or `modality` matches all, the last match holds."""
+
+    source: str = ""
+    modality: str = ""
+    quiet_s: Seconds | None = None
+    """None: as in `[completeness]`."""
+    hard_stop_s: Seconds | None = None
+
+
+class Completeness(Section, frozen=True):
+    quiet_s: Seconds = 10.0
+    """No new instance for so long. Shorter amends more series after closing, longer delays every reader."""
+    hard_stop_s: Seconds = 300.0
+    """Since the first unpublished instance, for series that never fall quiet."""
+    override: tuple[Override, ...] = ()
+
+
+class Identity(Section, frozen=True):
+    namespace: str = ""
+    """UUID of the reference ids; empty: the project's. Changing it gives every reference a new id."""
+    patient_id_system: str = ""
+    """Default system (URI) of Patient ID (0010,0020)."""
+    patient_id_systems: dict[str, str] = field(default_factory=dict)
+    """Event source → system."""
+    accession_system: str = ""
+    accession_systems: dict[str, str] = field(default_factory=dict)
+    issuers: dict[str, str] = field(default_factory=dict)
+    """Local issuer name ((0010,0021), (0008,0051)) → system."""
+    site_time_zone: str = ""
+    """`Europe/Zurich` or `+01:00`, for DICOM times without (0008,0201); empty: they give no `issued`."""
+
+    def __post_init__(self) -> None:
+        if self.namespace:
+            try:
+                UUID(self.namespace)
+            except ValueError:
+                raise ValueError("namespace: expected a UUID") from None
+        zone(self.site_time_zone)
+
+
+class Fhir(Section, frozen=True):
+    release: Literal["R5"] = "R5"
+    series_instances: Literal["always", "omit_when_complete"] = "always"
+    endpoints: dict[str, str] = field(default_factory=dict)
+    """Event source → `Endpoint/…`."""
+    body_sites: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Body Part Examined → [SNOMED code, display]; wins over the shipped table."""
+
+
+class Reports(Section, frozen=True):
+    quality_rejection: Literal["hide", "keep"] = "hide"
+    """What a rejection for quality (113001) does to the instances it names."""
+    publish_manifests: bool = False
+    """Manifests (113030–113035) describe content, not interest."""
+    unresolved_after_s: Seconds = 86_400.0
+    """A reference whose series no one knows is put aside after so long."""
+
+
+class Documents(Section, frozen=True):
+    root: str = ""
+    """Folder below which `file:` claim checks are read; empty: none are."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts from which `http(s):` claim checks are fetched."""
+
+
+class State(Section, frozen=True):
+    """The local index of the changelog, and how much work one transaction holds."""
+
+    dir: Text = "state"
+    """May be lost at any time: it is rebuilt from the changelog topic."""
+    commit_interval_ms: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """At most one transaction in so long. Shorter costs the broker more, longer delays every reader."""
+    batch_records: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
+    """Most records in one transaction; more of them only use more memory."""
+    poll_ms: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    """How long to wait for a batch to fill; also how soon a clock that has run out is seen."""
+    cached_instances: Annotated[int, Meta(ge=0)] = 500_000
+    """Instances of recently touched studies kept decoded in memory, about 1 kB each."""
+
+
+class Analytics(Section, frozen=True):
+    pseudonym_key_file: str = ""
+    """Key of `patient_pseudonym` (HMAC-SHA-256); empty: facts carry none."""
+
+
+class SchemaRegistry(Section, frozen=True):
+    url: str = ""
+
+
+class Http(Section, frozen=True):
+    host: Text = "127.0.0.1"
+    """Loopback: who may read the metrics is the site's decision."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8_080
+    """0: any free port."""
+
+
+class Logging(Section, frozen=True):
+    format: Literal["auto", "json", "console"] = "auto"
+    """auto: console on a terminal, else JSON."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section, frozen=True):
+    kafka: dict[str, KafkaValue] = field(default_factory=dict)
+    """Passed to librdkafka as it is; its own names, with dots."""
+    topics: Topics = Topics()
+    completeness: Completeness = Completeness()
+    identity: Identity = Identity()
+    fhir: Fhir = Fhir()
+    reports: Reports = Reports()
+    documents: Documents = Documents()
+    state: State = State()
+    analytics: Analytics = Analytics()
+    schema_registry: SchemaRegistry = SchemaRegistry()
+    http: Http = Http()
+    logging: Logging = Logging()
+
+    def policy(self) -> core.Policy:
+        """Those settings that change what is published or when, as the core sees them."""
+        return core.Policy(
+            completeness=core.Completeness(self.completeness.quiet_s, self.completeness.hard_stop_s),
+            overrides=tuple(self._override(each) for each in self.completeness.override),
+            identity=self._identity(),
+            release=self.fhir.release,
+            series_instances=self.fhir.series_instances,
+            endpoints=self.fhir.endpoints,
+            hide_quality_rejections=self.reports.quality_rejection == "hide",
+            publish_manifests=self.reports.publish_manifests,
+            unresolved_after_s=self.reports.unresolved_after_s,
+            body_sites=self.fhir.body_sites,
+        )
+
+    def _override(self, each: Override) -> core.CompletenessOverride:
+        default = self.completeness
+        quiet_s = default.quiet_s if each.quiet_s is None else each.quiet_s
+        hard_stop_s = default.hard_stop_s if each.hard_stop_s is None else each.hard_stop_s
+        return core.CompletenessOverride(each.source, each.modality, core.Completeness(quiet_s, hard_stop_s))
+
+    def _identity(self) -> core.Identity:
+        return core.Identity(
+            namespace=self.identity.namespace,
+            patient_id_system=self.identity.patient_id_system,
+            patient_id_systems=self.identity.patient_id_systems,
+            accession_system=self.identity.accession_system,
+            accession_systems=self.identity.accession_systems,
+            issuers=self.identity.issuers,
+            site_zone=zone(self.identity.site_time_zone),
+        )
