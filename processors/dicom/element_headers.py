@@ -1,0 +1,117 @@
+"""Single element headers in bytes (PS3.5 7.1): tag, VR, length, and where the value starts.
+
+Rules of this file: one header at a time, no state; what follows from them is `structure`'s.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
+
+UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, Double Float and Pixel Data: bulk that no reader here needs."""
+
+_KNOWN = frozenset(str(vr).encode("ascii") for vr in VR if len(str(vr)) == 2)
+_LONG = frozenset(str(vr).encode("ascii") for vr in EXPLICIT_VR_LENGTH_32)
+_HIGHEST_FIRST_GROUP = 0x0010
+"""A data set begins with group 0008, a command's remains with 0000; patient groups only when cut by hand."""
+
+
+class Encoding(NamedTuple):
+    implicit: bool
+    little: bool
+
+
+IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG = (
+    Encoding(True, True),
+    Encoding(False, True),
+    Encoding(False, False),
+)
+
+
+class ElementHeader(NamedTuple):
+    tag: int
+    vr: bytes
+    """Two letters, empty in implicit VR and for item tags."""
+    length: int
+    """In bytes, or UNDEFINED."""
+    value_at: int
+
+
+def header_at(data: bytes, at: int, encoding: Encoding) -> ElementHeader | None:
+    """The header at `at`; None if its VR is unknown. Raises struct.error if it is cut short."""
+    order = "<" if encoding.little else ">"
+    group, element, length = struct.unpack_from(f"{order}HHI", data, at)
+    tag = group << 16 | element
+    if encoding.implicit or group == 0xFFFE:
+        return ElementHeader(tag, b"", length, at + 8)
+    vr = bytes(data[at + 4 : at + 6])
+    if vr in _LONG:
+        return ElementHeader(tag, vr, struct.unpack_from(f"{order}I", data, at + 8)[0], at + 12)
+    if vr in _KNOWN:
+        return ElementHeader(tag, vr, struct.unpack_from(f"{order}H", data, at + 6)[0], at + 8)
+    return None
+
+
+def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[ElementHeader, bytes] | None:
+    """An element whose VR bytes are junk, read so that the next element fits; with the VR it ought to have.
+
+    Tried: 16 bit length, implicit VR's 32 bit length (VR empty: the bytes are part of it), 32 bit length. None
+    if none of them leads to a header with a known VR and a higher tag, or to `end`.
+    """
+    order = "<" if encoding.little else ">"
+    group, element = struct.unpack_from(f"{order}HH", data, at)
+    tag = group << 16 | element
+    known = vr_of(tag)
+    letters = data[at + 4 : at + 6].isalpha() and data[at + 4 : at + 6].isupper()
+    readings = [(f"{order}H", 6, 8, known if known and known not in _LONG else b"ST")]
+    readings += [] if letters else [(f"{order}I", 4, 8, b"")]
+    readings += [(f"{order}I", 8, 12, b"UN")]
+    for form, length_at, value_at, vr in readings:
+        if at + value_at > end:
+            continue
+        length = struct.unpack_from(form, data, at + length_at)[0]
+        header = ElementHeader(tag, vr, length, at + value_at)
+        if _fits(data, header, end, encoding):
+            return header, vr
+    return None
+
+
+def vr_of(tag: int) -> bytes:
+    """The dictionary's VR of a tag (the first, where it may have several), or empty."""
+    try:
+        return dictionary_VR(tag)[:2].encode("ascii")
+    except KeyError:
+        return b""
+
+
+def sniffed(data: bytes, at: int) -> Encoding | None:
+    """The encoding of a data set that begins at `at`, or None if none does: a low group, and a VR or a length
+    that leads to a next element."""
+    if len(data) < at + 8:
+        return None
+    for encoding in (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE):
+        header = header_at(data, at, encoding) if len(data) >= at + 12 or encoding.implicit else None
+        if (
+            header
+            and header.tag >> 16 <= _HIGHEST_FIRST_GROUP
+            and (header.vr or _fits(data, header, len(data), encoding))
+        ):
+            return encoding
+    return None
+
+
+def _fits(data: bytes, header: ElementHeader, end: int, encoding: Encoding) -> bool:
+    """Whether after the element comes `end` or a header with a higher tag (and, where explicit, a known VR)."""
+    after = header.value_at + header.length
+    if after == end:
+        return True
+    if after + 12 > end:
+        return False
+    following = header_at(data, after, encoding)
+    return following is not None and (following.tag > header.tag or following.tag == ITEM_END)
