@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from processors.core.policy import Completeness
-from processors.core.series import NEVER, Clock, SeriesState
+from processors.core.series import Clock, SeriesState
 
 
 class Rule(StrEnum):
@@ -22,27 +22,21 @@ def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness
     """Something to publish happened at `at_ms`; only a new instance makes a running quiet clock start anew."""
     clock = series.clock
     if clock.first_ms is None:
-        clock = Clock(at_ms, at_ms)
+        first_ms, last_ms = at_ms, at_ms
     elif new_instance:
-        clock = Clock(min(clock.first_ms, at_ms), max(clock.last_ms, at_ms))
+        first_ms, last_ms = min(clock.first_ms, at_ms), max(clock.last_ms, at_ms)
     else:
         return
-    series.clock = clock
-    series.due_at_ms = min(
-        clock.last_ms + round(completeness.quiet_s * 1000), at_hard_stop(clock, completeness)
-    )
+    quiet_ms = last_ms + round(completeness.quiet_s * 1000)
+    stop_ms = first_ms + round(completeness.hard_stop_s * 1000)
+    series.clock = Clock(first_ms, last_ms, stop_ms < quiet_ms)
+    series.due_at_ms = min(quiet_ms, stop_ms)
     series.touched = True
 
 
-def at_hard_stop(clock: Clock, completeness: Completeness) -> int:
-    first_ms = clock.first_ms if clock.first_ms is not None else NEVER
-    return first_ms + round(completeness.hard_stop_s * 1000)
-
-
-def rule_by_clock(series: SeriesState, completeness: Completeness) -> Rule:
-    """Which clock ran out first, for a series that is due."""
-    quiet_ms = series.clock.last_ms + round(completeness.quiet_s * 1000)
-    return Rule.QUIET if quiet_ms <= at_hard_stop(series.clock, completeness) else Rule.HARD_STOP
+def rule_by_clock(series: SeriesState) -> Rule:
+    """Which clock runs out first, for a series that waits."""
+    return Rule.HARD_STOP if series.clock.hard_stop else Rule.QUIET
 
 
 def rule_at_once(series: SeriesState) -> Rule:

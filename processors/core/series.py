@@ -123,6 +123,8 @@ class Clock(NamedTuple):
     """First instance that is not yet published."""
     last_ms: int = NEVER
     """Last new instance."""
+    hard_stop: bool = False
+    """The hard stop runs out before the quiet time does."""
 
 
 class SeriesState:

@@ -53,7 +53,7 @@ class _SeriesRow(NamedTuple):
     headers: list[tuple[SeriesHeader, Stamp]]
     expected: tuple[Stamp, int] | None
     completed: Stamp | None
-    clock: tuple[int | None, int]
+    clock: Clock
     due_at_ms: int | None
     published: _LedgerRow | None
     published_upto: int
@@ -117,6 +117,11 @@ class Row(NamedTuple):
 def study_of(key: str) -> str:
     """The study UID in a key."""
     return key.partition("|")[0]
+
+
+def kind_of(key: str) -> str:
+    """The entry kind in a key, one letter."""
+    return key.split("|", 2)[1]
 
 
 def prefix_of(study_instance_uid: str) -> str:
@@ -263,7 +268,7 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     row, series = _series(body), study.open_series(rest[0])
     series.headers = dict(row.headers)
     series.expected, series.completed = row.expected, row.completed
-    series.clock, series.due_at_ms = Clock(*row.clock), row.due_at_ms
+    series.clock, series.due_at_ms = row.clock, row.due_at_ms
     series.published = Published(*row.published) if row.published else None
     series.published_upto = row.published_upto
     series.hidden, series.changed = set(row.hidden), set(row.changed)

@@ -1,0 +1,252 @@
+"""Evaluation: what a step touched in a study → the references that must be looked at, and published.
+
+Rules of this file: decides *which* references to look at and keeps their ledgers; what they say is
+`core.references`, whether they are sent is `publishing`. A superfluous look costs time, never a revision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from processors.core.completeness import Rule
+from processors.core.document_references import FamilyView, fragments, of_family
+from processors.core.events import DocumentPath
+from processors.core.policy import Policy
+from processors.core.reference import ImagingReference, WithdrawalReason
+from processors.core.references import Context, context_of, of_selection, of_series
+from processors.core.series import NEVER, SeriesState
+from processors.core.study import (
+    ANY_FRAME_OF_REFERENCE,
+    ANY_SERIES,
+    Effect,
+    Origin,
+    SelectionKey,
+    StudyState,
+)
+from processors.errors import DeadLetterCode
+from processors.pipeline.publishing import Background, Change, Publisher, error_headers
+from processors.pipeline.records import OutputRecord, OutputTopic, Step
+from processors.wire.json_text import dump
+from processors.wire.messages import pack
+
+
+@dataclass(slots=True)
+class Work:
+    """What a step has to do for one study."""
+
+    home: int
+    study: StudyState
+    closed: dict[str, Rule] = field(default_factory=dict)
+    """Series UID → the rule that closed it."""
+    series: set[str] = field(default_factory=set)
+    documents: set[str] = field(default_factory=set)
+    """Canonical UIDs."""
+    selections: set[SelectionKey] = field(default_factory=set)
+    everything: bool = False
+    expired: list[DocumentPath] = field(default_factory=list)
+    """Documents whose unresolved references are given up."""
+    messages: list[object] = field(default_factory=list)
+    """Events for other studies."""
+    traceparent: bytes = b""
+    views: dict[str, FamilyView] = field(default_factory=dict)
+    """What evaluation saw, by canonical UID; the dispositions of documents need it."""
+
+    def note(self, effect: Effect) -> None:
+        self.series |= effect.now_series
+        self.documents |= effect.now_documents
+        self.selections |= effect.now_selections
+        self.everything = self.everything or effect.now_all
+        self.messages += effect.messages
+
+
+class Evaluator:
+    def __init__(self, policy: Policy, publisher: Publisher) -> None:
+        self._policy = policy
+        self._publisher = publisher
+
+    def evaluate(self, work: Work, step: Step, at_ms: int, now_ms: int) -> None:
+        """Publish what changed. `at_ms` is the home's clock, from which waiting is counted."""
+        work.documents |= {work.study.documents[path].canonical_uid for path in work.expired}
+        if not (work.closed or work.series or work.documents or work.selections or work.everything):
+            return
+        study = work.study
+        context = context_of(study, self._policy)
+        self._spread(work, context)
+        for uid in sorted(work.closed.keys() | work.series):
+            series = study.series[uid]
+            if uid in work.closed or series.published is not None:
+                self._publish_series(study, series, work.closed.get(uid), context, step, now_ms)
+        for canonical in sorted(work.documents):
+            self._publish_family(work, canonical, context, step, at_ms, now_ms)
+        for key in sorted(work.selections):
+            self._publish_selection(work, key, context, step, now_ms)
+
+    def _spread(self, work: Work, context: Context) -> None:
+        """What depends on what was touched is touched, too."""
+        study = work.study
+        digest = hashlib.sha256(repr(context).encode()).digest()[:8]
+        if digest != study.evaluated_as:
+            work.everything = True
+            study.evaluated_as = digest
+            study.touched_study = True
+        if work.everything:
+            work.series |= study.series.keys()
+            work.documents |= study.families.keys()
+            work.selections |= study.selections.keys()
+            return
+        touched = work.closed.keys() | work.series
+        if touched:
+            for mark in (*touched, ANY_SERIES, ANY_FRAME_OF_REFERENCE):
+                work.documents |= study.dependents.get(mark, set())
+            work.selections |= {key for key in study.selections if key[0] in touched}
+
+    def _publish_series(
+        self,
+        study: StudyState,
+        series: SeriesState,
+        rule: Rule | None,
+        context: Context,
+        step: Step,
+        now_ms: int,
+    ) -> None:
+        view = of_series(study, series, context, self._policy)
+        if view is None:
+            return
+        reference = view.reference
+        shown = set() if reference.withdrawn else {i.position for i in view.members}
+        before = set(range(series.published_upto)) - series.hidden
+        change = Change(len(shown - before), len(before - shown), len(series.changed & before & shown))
+        background = Background(
+            closed_by=rule or "",
+            expected_instances=series.expected_count,
+            first_instance_at_us=series.first_at_us,
+            last_instance_at_us=series.last_at_us,
+            settle_from_ms=series.clock.last_ms if rule and series.clock.last_ms != NEVER else None,
+            duplicates=series.duplicates,
+            warnings=tuple(sorted(series.warnings)),
+            sources=tuple(sorted({s for i in view.members for s in i.copies})),
+            inputs=series.inputs,
+            traceparent=series.traceparent,
+        )
+        published = self._publisher.publish(step, reference, series.published, background, now_ms, change)
+        if published is not None:
+            series.published = published
+            series.published_upto = len(series.order)
+            series.hidden = set(range(len(series.order))) - shown
+            series.changed.clear()
+            series.touched = True
+
+    def _publish_family(
+        self, work: Work, canonical: str, context: Context, step: Step, at_ms: int, now_ms: int
+    ) -> None:
+        study = work.study
+        view = work.views[canonical] = of_family(study, canonical, context, self._policy)
+        ledger = study.ledgers.get(canonical, {})
+        background = self._document_background(work, canonical, view)
+        for reference in [*view.references.values(), *self._retired(study, canonical, view)]:
+            prior = ledger.get(reference.id)
+            if prior is None and reference.withdrawn is WithdrawalReason.INVALID:
+                continue
+            published = self._publisher.publish(step, reference, prior, background, now_ms)
+            if published is not None:
+                ledger = study.ledgers.setdefault(canonical, ledger)
+                ledger[reference.id] = published
+                study.touched_ledgers.add(canonical)
+        for path in sorted(study.families.get(canonical, ())):
+            self._wait_or_give_up(work, path, view, step, at_ms)
+            self._send_fragments(work, path)
+
+    def _retired(self, study: StudyState, canonical: str, view: FamilyView) -> list[ImagingReference]:
+        """Published references that the documents' present contents no longer make."""
+        gone = [
+            reference_id
+            for reference_id, line in study.ledgers.get(canonical, {}).items()
+            if reference_id not in view.references and not line.withdrawn
+        ]
+        if not gone:
+            return []
+        kept = {i: r for state in study.documents.values() for i, r in state.retired.items()}
+        return [kept[i]._replace(withdrawn=WithdrawalReason.SUPERSEDED) for i in gone if i in kept]
+
+    def _document_background(self, work: Work, canonical: str, view: FamilyView) -> Background:
+        study = work.study
+        inputs: dict[tuple[str, int], tuple[int, int]] = {}
+        sources: set[str] = set()
+        duplicates = 0
+        for path in study.families.get(canonical, ()):
+            state = study.documents[path]
+            topic, partition, offset = state.origin
+            first, last = inputs.get((topic, partition), (offset, offset))
+            inputs[topic, partition] = (min(first, offset), max(last, offset))
+            sources.add(state.stamp.source)
+            duplicates += state.duplicates
+        return Background(
+            duplicates=duplicates,
+            warnings=tuple(sorted(view.warnings)),
+            sources=tuple(sorted(sources)),
+            inputs=inputs,
+            traceparent=work.traceparent,
+        )
+
+    def _wait_or_give_up(
+        self, work: Work, path: DocumentPath, view: FamilyView, step: Step, at_ms: int
+    ) -> None:
+        """Start, stop or end the wait for series that no one knows (CONTRACT 4)."""
+        state = work.study.documents[path]
+        waiting = path in view.unresolved
+        if waiting and path in work.expired:
+            state.given_up = True
+            step.events["parked_expired", DeadLetterCode.SERIES_UNKNOWN] += 1
+            step.outputs.append(_given_up(path, state.origin, at_ms))
+        elif waiting and state.due_at_ms is None and not state.given_up:
+            state.due_at_ms = at_ms + round(self._policy.unresolved_after_s * 1000)
+            work.study.wait_until(state.due_at_ms)
+        elif not waiting and state.due_at_ms is not None:
+            state.due_at_ms = None
+        else:
+            return
+        work.study.touched_documents.add(path)
+
+    def _send_fragments(self, work: Work, path: DocumentPath) -> None:
+        study = work.study
+        state = study.documents[path]
+        if not state.at_home:
+            return
+        for target, fragment in fragments(study, state, self._policy).items():
+            digest = hashlib.sha256(pack(fragment)[1]).digest()[:8]
+            sequence, sent = state.sent.get(target, (-1, b""))
+            if digest != sent:
+                state.sent[target] = (sequence + 1, digest)
+                study.touched_documents.add(path)
+                work.messages.append(fragment._replace(sequence=sequence + 1))
+
+    def _publish_selection(
+        self, work: Work, key: SelectionKey, context: Context, step: Step, now_ms: int
+    ) -> None:
+        state = work.study.selections[key]
+        reference = of_selection(work.study, key, context, self._policy)
+        if reference is None or state.content is None:
+            return
+        background = Background(
+            warnings=state.content.warnings,
+            sources=(key[1],),
+            inputs=state.inputs,
+            traceparent=work.traceparent,
+        )
+        published = self._publisher.publish(step, reference, state.published, background, now_ms)
+        if published is not None:
+            state.published = published
+            work.study.touched_selections.add(key)
+
+
+def _given_up(path: DocumentPath, origin: Origin, at_ms: int) -> OutputRecord:
+    """`series_unknown`: the document's path as a JSON event; its own record is named by the headers."""
+    message = "no evidence, event or arrival names the series of a referenced instance"
+    value = {"event": "document.unresolved", **path._asdict()}
+    return OutputRecord(
+        OutputTopic.DEAD_LETTERS,
+        path.study_instance_uid.encode(),
+        dump(value),
+        error_headers(DeadLetterCode.SERIES_UNKNOWN, message, "(0008,1155)", "wait", origin, at_ms),
+    )

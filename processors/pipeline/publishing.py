@@ -1,0 +1,289 @@
+"""Publication: a reference as the state has it → a revision on both output topics, if its content changed.
+
+Rules of this file: the only place that numbers revisions and writes output records. Content is compared by
+hash, so nothing changed → nothing sent; `meta.versionId` and `meta.lastUpdated` are no part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from processors.avro.facts import encode_fact
+from processors.core.checks import check
+from processors.core.events import SubsetKind
+from processors.core.fact import Fact, InputRange
+from processors.core.identity import BASE
+from processors.core.reference import Identifier, ImagingReference, Kind
+from processors.core.series import Published
+from processors.errors import DeadLetterCode
+from processors.fhir import r5
+from processors.fhir.skeleton import validate
+from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
+from processors.wire.json_text import dump
+
+MAX_REFERENCE_BYTES = 15 * 1024 * 1024
+"""A reference is never cut: above this it is dead-lettered (CONTRACT 2); topics hold 16 MiB."""
+
+FHIR_VERSION = "5.0.0"
+SOURCE = BASE
+"""ce_source: with ce_id it names an event uniquely (CloudEvents 1.0)."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Inputs = dict[tuple[str, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What the fact says beside the reference itself."""
+
+    closed_by: str = ""
+    expected_instances: int | None = None
+    first_instance_at_us: int | None = None
+    last_instance_at_us: int | None = None
+    settle_from_ms: int | None = None
+    """Input time of the last instance."""
+    duplicates: int = 0
+    warnings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    inputs: Inputs = field(default_factory=dict)
+    traceparent: bytes = b""
+
+
+class Change:
+    """How many members came, went and changed since the last revision."""
+
+    __slots__ = ("added", "changed", "removed")
+
+    def __init__(self, added: int, removed: int, changed: int) -> None:
+        self.added, self.removed, self.changed = added, removed, changed
+
+
+class Publisher:
+    """Turns references into output records. `pseudonym_key` is secret; empty: no pseudonyms."""
+
+    def __init__(self, pseudonym_key: bytes = b"") -> None:
+        self._pseudonym_key = pseudonym_key
+
+    def publish(
+        self,
+        step: Step,
+        reference: ImagingReference,
+        prior: Published | None,
+        background: Background,
+        now_ms: int,
+        change: Change | None = None,
+    ) -> Published | None:
+        """Append a revision to `step` and return the new ledger line; None: nothing changed.
+
+        `change` is counted from the ledger's members unless the caller knows it (a series does).
+        """
+        content = r5.render(reference)
+        text = dump(content)
+        digest = hashlib.sha256(text).digest()
+        if prior is not None and prior.content_hash == digest:
+            return None
+        members = {} if reference.kind is Kind.SERIES else _members(reference)
+        withdrawn = str(reference.withdrawn or "")
+        revision = prior.revision + 1 if prior else 1
+        if self._refused(step, reference, content, text):
+            return Published(revision - 1, digest, withdrawn, prior.members if prior else {})
+        if change is None:
+            change = _change(prior.members if prior else {}, members)
+        event = _event_type(prior, withdrawn)
+        headers = _headers(reference, revision, digest, event, now_ms, background.traceparent)
+        published_at = _instant(now_ms)
+        value = dump(r5.with_meta(content, revision, published_at))
+        key = reference.id.encode()
+        step.outputs.append(OutputRecord(OutputTopic.FHIR, key, value, [*headers, _FHIR_JSON]))
+        fact = self._fact(reference, revision, digest, background, change, now_ms)
+        study = reference.study_instance_uid.encode()
+        step.outputs.append(
+            OutputRecord(OutputTopic.ANALYTICS, study, encode_fact(fact), [*headers, _AVRO])
+        )
+        step.events[event, reference.kind, reference.modality, background.closed_by] += 1
+        return Published(revision, digest, withdrawn, members)
+
+    def _refused(self, step: Step, reference: ImagingReference, content: r5.Content, text: bytes) -> bool:
+        """Dead-letter what must not be published; True if so."""
+        problems = check(reference) or validate(content, whole=reference.kind is not Kind.SERIES)
+        if problems:
+            code, message = DeadLetterCode.NO_USABLE_REFERENCE, "; ".join(problems[:5])
+        elif len(text) > MAX_REFERENCE_BYTES:
+            code, message = DeadLetterCode.TOO_LARGE, f"reference of {len(text)} bytes"
+        else:
+            return False
+        step.outputs.append(described_dead_letter(code, message, reference))
+        step.events["unpublished", code] += 1
+        return True
+
+    def _fact(
+        self,
+        reference: ImagingReference,
+        revision: int,
+        digest: bytes,
+        background: Background,
+        change: Change,
+        now_ms: int,
+    ) -> Fact:
+        instances = reference.instances
+        settle_ms = None
+        if background.settle_from_ms is not None:
+            settle_ms = max(0, now_ms - background.settle_from_ms)
+        classes = {instance.sop_class_uid for instance in instances}
+        return Fact(
+            reference_id=reference.id,
+            revision=revision,
+            kind=reference.kind,
+            status=r5.status_of(reference.withdrawn),
+            study_instance_uid=reference.study_instance_uid,
+            series_instance_uid=reference.series_instance_uid,
+            code=reference.code,
+            published_at=now_ms * 1000,
+            content_hash=digest.hex(),
+            withdrawal_reason=str(reference.withdrawn or ""),
+            source_document_uid=reference.document_uid,
+            sop_class_uid=classes.pop() if len(classes) == 1 else "",
+            content_item_path=reference.content_item_path,
+            modality=reference.modality,
+            body_site=reference.body_site,
+            instance_count=len(instances),
+            frame_count=sum(len(i.subset) for i in instances if i.subset_kind is SubsetKind.FRAMES),
+            region_count=sum(len(i.regions_2d) + len(i.regions_3d) for i in instances),
+            added=change.added,
+            removed=change.removed,
+            changed=change.changed,
+            closed_by=background.closed_by,
+            expected_instances=background.expected_instances,
+            first_instance_at=background.first_instance_at_us,
+            last_instance_at=background.last_instance_at_us,
+            settle_ms=settle_ms,
+            duplicates=background.duplicates,
+            warnings=background.warnings,
+            sources=background.sources,
+            measurements=reference.measurements,
+            inputs=tuple(
+                InputRange(t, p, first, last) for (t, p), (first, last) in sorted(background.inputs.items())
+            ),
+            patient_pseudonym=self._pseudonym(reference.subject),
+        )
+
+    def _pseudonym(self, subject: Identifier | None) -> str:
+        if not self._pseudonym_key or subject is None:
+            return ""
+        who = f"{subject.system or subject.assigner}|{subject.value}"
+        return hmac.new(self._pseudonym_key, who.encode(), hashlib.sha256).hexdigest()
+
+
+def described_dead_letter(
+    code: DeadLetterCode, message: str, reference: ImagingReference, origin: tuple[str, int, int] | None = None
+) -> OutputRecord:
+    """A dead letter for what has no input record of its own: a JSON event that says which reference."""
+    value = {
+        "event": f"reference.{code}",
+        "reference_id": reference.id,
+        "study_instance_uid": reference.study_instance_uid,
+        "series_instance_uid": reference.series_instance_uid,
+        "document_uid": reference.document_uid,
+    }
+    key = reference.study_instance_uid.encode()
+    return OutputRecord(
+        OutputTopic.DEAD_LETTERS, key, dump(value), error_headers(code, message, "", "publish", origin)
+    )
+
+
+def error_headers(
+    code: DeadLetterCode,
+    message: str,
+    tag: str,
+    stage: str,
+    origin: tuple[str, int, int] | None,
+    failed_at_ms: int | None = None,
+) -> Headers:
+    """Dead-letter headers of CONTRACT 5 (KIP-1034's names and ours); no values, they may be patient data."""
+    topic, partition, offset = origin or ("", -1, -1)
+    found = {
+        "__streams.errors.exception": "Refused",
+        "__streams.errors.stacktrace": f"{stage}: {code}",
+        "__streams.errors.message": message,
+        "__streams.errors.topic": topic,
+        "__streams.errors.partition": str(partition),
+        "__streams.errors.offset": str(offset),
+        "__imaging.errors.code": str(code),
+        "__imaging.errors.tag": tag,
+        "__imaging.errors.stage": stage,
+        "__imaging.errors.attempts": "1",
+        "__imaging.errors.first_failed_at": "" if failed_at_ms is None else _instant(failed_at_ms),
+        "__imaging.errors.version": "1",
+    }
+    return [(name, text.encode()) for name, text in found.items()]
+
+
+_FHIR_JSON = ("content-type", b"application/fhir+json")
+_AVRO = ("content-type", b"application/avro")
+
+
+def _headers(
+    reference: ImagingReference,
+    revision: int,
+    digest: bytes,
+    event: str,
+    now_ms: int,
+    traceparent: bytes,
+) -> Headers:
+    """CloudEvents binary mode, and routing facts without patient data (CONTRACT 2)."""
+    found = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{reference.id}/{revision}/{digest.hex()[:8]}",
+        "ce_type": f"imaging-reference.{event}",
+        "ce_source": SOURCE,
+        "ce_time": _instant(now_ms),
+        "ce_subject": reference.id,
+        "kind": str(reference.kind),
+        "modality": reference.modality,
+        "study_uid": reference.study_instance_uid,
+        "series_uid": reference.series_instance_uid,
+        "fhir_version": FHIR_VERSION,
+        "revision": str(revision),
+        "status": r5.status_of(reference.withdrawn),
+    }
+    headers = [(name, text.encode()) for name, text in found.items()]
+    if traceparent:
+        headers.append(("traceparent", traceparent))
+    return headers
+
+
+def _event_type(prior: Published | None, withdrawn: str) -> str:
+    if withdrawn and (prior is None or not prior.withdrawn):
+        return "withdrawn"
+    if prior is None or prior.revision == 0:
+        return "published"
+    return "revised" if withdrawn or not prior.withdrawn else "revived"
+
+
+def _members(reference: ImagingReference) -> dict[str, int]:
+    """SOP UID → CRC-32 of what is said of it; no member while withdrawn."""
+    if reference.withdrawn is not None:
+        return {}
+    members: dict[str, int] = {}
+    for instance in reference.instances:
+        uid = instance.sop_instance_uid
+        members[uid] = zlib.crc32(repr(tuple(instance)).encode(), members.get(uid, 0))
+    return members
+
+
+def _change(before: dict[str, int], after: dict[str, int]) -> Change:
+    return Change(
+        len(after.keys() - before.keys()),
+        len(before.keys() - after.keys()),
+        sum(before[uid] != after[uid] for uid in before.keys() & after.keys()),
+    )
+
+
+def _instant(at_ms: int) -> str:
+    """UTC with milliseconds."""
+    at = _EPOCH + timedelta(milliseconds=at_ms)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
