@@ -31,7 +31,8 @@ class ContentItem:
     value_type: str
     """(0040,A040): CONTAINER, NUM, IMAGE …; empty for a by-reference item."""
     name: Concept
-    """Concept Name (0040,A043); an empty concept if it has none."""
+    """Concept Name (0040,A043), empty if it has none. Below the root read without warnings: most names are never
+    published."""
     parent: ContentItem | None = None
     children: list[ContentItem] = field(default_factory=list)
 
@@ -66,6 +67,7 @@ def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
 
     Raises Refused `nesting_too_deep` beyond `policy.max_depth` levels.
     """
+    quiet = Reading(reading.dataset)
     root = _item(reading.dataset, "1", None, reading)
     by_path: dict[str, ContentItem] = {}
     pending = [root]
@@ -78,7 +80,7 @@ def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
                 DeadLetterCode.NESTING_TOO_DEEP, "content items are nested too deeply", CONTENT_SEQUENCE_TAG
             )
         item.children.extend(
-            _item(dataset, f"{item.path}.{ordinal}", item, reading)
+            _item(dataset, f"{item.path}.{ordinal}", item, quiet)
             for ordinal, dataset in enumerate(nested, start=1)
         )
         pending.extend(reversed(item.children))

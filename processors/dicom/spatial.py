@@ -6,14 +6,15 @@ converted, but a polygon's last vertex, where rounding alone sets it off from th
 
 from __future__ import annotations
 
-from math import isfinite
-
 from pydicom import Dataset
 
 from processors.core.events import Region
 from processors.core.graphics import region_problem_2d, region_problem_3d
 from processors.dicom.reading import Reading
 from processors.dicom.values import coordinate, first, singles
+
+MAX_BINARY32 = 3.4028235e38
+"""Graphic Data is FL. DICOM JSON may hold more, or no number, which no coordinate is."""
 
 
 def plane_regions(item: Dataset, reading: Reading) -> tuple[Region, ...]:
@@ -47,5 +48,7 @@ def space_region(item: Dataset, reading: Reading) -> Region | None:
 
 def _region(item: Dataset, reading: Reading) -> Region:
     numbers = singles(item, "GraphicData", reading)
-    finite = tuple(map(coordinate, numbers)) if all(map(isfinite, numbers)) else ()
-    return Region(first(item, "GraphicType", reading).lower(), finite)
+    sound = all(abs(number) <= MAX_BINARY32 for number in numbers)  # not so for NaN
+    return Region(
+        first(item, "GraphicType", reading).lower(), tuple(map(coordinate, numbers)) if sound else ()
+    )

@@ -1,0 +1,229 @@
+"""Structured reports of every class to documents: measurements, and the regions, segments and images they rest on.
+
+Rules of this file: one pass for all SR classes (MAPPING 2.3); content is recognised by concept names, never by
+template ids, which writers leave out (PS3.16 TID 1500, 1410, 1411, 1501, 300). Geometry is in `spatial`, what
+items inherit in `report_context`, what items of one group mean for each other in `group_companions`.
+"""
+
+from __future__ import annotations
+
+from processors.core.events import (
+    Code,
+    Concept,
+    Document,
+    DocumentPath,
+    Focus,
+    FocusKind,
+    GroupKind,
+    ReportedGroup,
+    ReportedItem,
+    SubsetKind,
+)
+from processors.core.vocabulary import DCM, modality_display
+from processors.dicom.codes import first_code
+from processors.dicom.content_tree import ContentItem, ContentTree, content_tree, is_by_reference
+from processors.dicom.documents import document_frame
+from processors.dicom.evidence import Evidence, evidence
+from processors.dicom.group_companions import Companions
+from processors.dicom.reading import Reading, ReadingPolicy
+from processors.dicom.report_context import contexts, measurements
+from processors.dicom.sop_references import sop_references
+from processors.dicom.spatial import plane_regions, space_region
+from processors.dicom.uids import uid
+from processors.dicom.values import tag_text
+from processors.errors import DeadLetterCode, WarningCode
+
+MODALITY = "SR"
+ORIGINAL_SOURCE = Concept(Code(DCM, "111040", "Original Source"))
+IMAGE_REGION = Concept(Code(DCM, "111030", "Image Region"))
+_UNTITLED = Concept(Code(DCM, MODALITY, modality_display(MODALITY)))
+
+_REFERENCES = ("IMAGE", "WAVEFORM", "COMPOSITE")
+
+
+def read_structured_report(reading: Reading, path: DocumentPath, policy: ReadingPolicy) -> Document:
+    """The report as a document; PARTIAL and PRELIMINARY ones, too, since ImagingSelection knows no drafts.
+
+    `problem` is set where items refer to something and none of it is usable; a report that refers to nothing is
+    just empty. Raises Refused for an unusable SOP Class UID and `nesting_too_deep`.
+    """
+    document = document_frame(reading, path, policy, MODALITY)
+    report = _Report(document, content_tree(reading, policy), evidence(reading), reading)
+    groups = report.groups()
+    if report.tried and not groups:
+        unusable = report.frames_unusable
+        document = document._replace(
+            problem=DeadLetterCode.FRAME_OUT_OF_RANGE if unusable else DeadLetterCode.NO_USABLE_REFERENCE,
+            problem_tag=tag_text("ReferencedFrameNumber" if unusable else "ReferencedSOPSequence"),
+        )
+    return document._replace(groups=groups, warnings=tuple(reading.warnings))
+
+
+class _Report:
+    """One report on its way to groups; used once."""
+
+    def __init__(self, document: Document, tree: ContentTree, places: Evidence, reading: Reading) -> None:
+        self.tried = False
+        """Something is referred to: a spatial or image item stands outside the image library."""
+        self.frames_unusable = False
+        self._document = document
+        self._tree = tree
+        self._places = places
+        self._reading = reading
+        self._contexts = contexts(tree, reading)
+        self._companions = Companions(places, reading)
+        self._groups: dict[str, ReportedGroup] = {}
+        self._focus: dict[str, dict[Focus, None]] = {}
+        """Of each group, in order; by-reference items add to it after the walk."""
+
+    def groups(self) -> tuple[ReportedGroup, ...]:
+        """Source items stand before what they rest on, all else in document order."""
+        by_reference = []
+        for item in self._tree.by_path.values():
+            if self._contexts[item.path].in_library:
+                continue
+            self._companions.see(item)
+            if item.value_type == "SCOORD":
+                self._plane(item)
+            elif item.value_type == "SCOORD3D":
+                self._space(item)
+            elif item.parent is None or item.parent.value_type == "SCOORD":
+                continue  # the image a region was selected from belongs to the region
+            elif item.value_type in _REFERENCES:
+                self._reference(item, item)
+            elif is_by_reference(item):
+                by_reference.append(item)
+        for item in by_reference:
+            self._resolve(item)
+        for suffix, focus in self._companions.focus():
+            self._focus.get(f"{GroupKind.REFERENCE}|{suffix}", {}).update(dict.fromkeys(focus))
+        return tuple(
+            group._replace(
+                items=self._companions.narrowed(group.suffix, group.items), focus=tuple(self._focus[key])
+            )
+            for key, group in self._groups.items()
+        )
+
+    def _plane(self, item: ContentItem) -> None:
+        """A SCOORD: a region on the images it is selected from; where it is none, those images as they are."""
+        self.tried = True
+        regions = plane_regions(item.dataset, self._reading)
+        if not regions:
+            self._reading.warn(WarningCode.REGION_DROPPED)
+        selected = [(child, image) for child in item.children if (image := self._selected(child))]
+        if not item.children:
+            self._reading.warn(WarningCode.REFERENCE_MISSING)
+        if not regions:
+            for child, image in selected:
+                self._reference(child, image)
+            return
+        found = [sop_references(image.dataset, self._places, self._reading) for _, image in selected]
+        self.frames_unusable |= any(references.frames_unusable for references in found)
+        items = tuple(i._replace(regions_2d=regions) for references in found for i in references.items)
+        states = tuple(state for references in found for state in references.focus)
+        self._add(GroupKind.REGION, item, self._code(item, IMAGE_REGION), items, states)
+
+    def _selected(self, child: ContentItem) -> ContentItem | None:
+        target = self._target(child) if is_by_reference(child) else child
+        return target if target and target.value_type in _REFERENCES else None
+
+    def _space(self, item: ContentItem) -> None:
+        """A SCOORD3D: R5 has no place for a region without an instance, so it is on the report itself."""
+        self.tried = True
+        frame_of_reference_uid = uid(item.dataset, "ReferencedFrameOfReferenceUID", self._reading)
+        region = space_region(item.dataset, self._reading)
+        if not frame_of_reference_uid:
+            self._reading.warn(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
+        if region is None or not frame_of_reference_uid:
+            self._reading.warn(WarningCode.REGION_DROPPED)
+            return
+        source = self._contexts[item.path].source
+        content_item = self._content_item(item, source)._replace(regions_3d=(region,))
+        focus = (Focus(FocusKind.FRAME_OF_REFERENCE, frame_of_reference_uid),)
+        code = self._code(item, IMAGE_REGION)
+        self._add(GroupKind.REGION, item, code, (content_item,), focus, frame_of_reference_uid)
+
+    def _reference(self, item: ContentItem, referring: ContentItem) -> None:
+        """An image, waveform or composite object as it is; `referring` is the item itself or its by-reference
+        target, whose reference it is."""
+        self.tried = True
+        references = sop_references(referring.dataset, self._places, self._reading)
+        self.frames_unusable |= references.frames_unusable
+        code = self._code(referring, self._tree.root.name if self._tree.root.name != Concept() else _UNTITLED)
+        self._add(GroupKind.REFERENCE, item, code, references.items, references.focus)
+
+    def _resolve(self, item: ContentItem) -> None:
+        """A by-reference item: another use of a region, or a reference of its own to the image it points at."""
+        target = self._target(item)
+        if target is None:
+            return
+        if target.value_type in _REFERENCES:
+            self._reference(item, target)
+        key = f"{GroupKind.REGION}|{target.path}"
+        if key in self._groups:
+            self._focus[key].update(dict.fromkeys(self._source(item)))
+
+    def _target(self, item: ContentItem) -> ContentItem | None:
+        target = self._tree.target(item, self._reading)
+        if target is None:
+            self.tried = True
+            self._reading.warn(WarningCode.BY_REFERENCE_UNRESOLVED)
+        return target
+
+    def _add(
+        self,
+        kind: GroupKind,
+        item: ContentItem,
+        code: Concept,
+        items: tuple[ReportedItem, ...],
+        focus: tuple[Focus, ...],
+        frame_of_reference_uid: str = "",
+    ) -> None:
+        if not items:
+            return
+        source = self._source(item)
+        key = f"{kind}|{item.path}"
+        self._focus[key] = dict.fromkeys([*source, *focus])
+        self._groups[key] = ReportedGroup(
+            kind=kind,
+            suffix=item.path,
+            code=code,
+            items=items,
+            body_site=self._contexts[item.path].body_site,
+            content_item_path=item.path,
+            frame_of_reference_uid=frame_of_reference_uid,
+        )
+
+    def _source(self, item: ContentItem) -> tuple[Focus, ...]:
+        """The observation the item belongs to, made a group of its own with the first thing it rests on."""
+        source = self._contexts[item.path].source
+        if source is None:
+            return ()
+        key = f"{GroupKind.SOURCE_ITEM}|{source.path}"
+        if key not in self._groups:
+            self._focus[key] = {}
+            self._groups[key] = ReportedGroup(
+                kind=GroupKind.SOURCE_ITEM,
+                suffix=source.path,
+                code=ORIGINAL_SOURCE,
+                items=(self._content_item(source),),
+                body_site=self._contexts[source.children[0].path].body_site,
+                content_item_path=source.path,
+                measurements=measurements(source, self._reading),
+            )
+        return (Focus(FocusKind.GROUP, key),)
+
+    def _content_item(self, *items: ContentItem | None) -> ReportedItem:
+        """The report itself; its subset the Observation UID (0040,A171), type 3, of the first item that has one."""
+        uids = (uid(item.dataset, "ObservationUID", self._reading) for item in items if item)
+        observation_uid = next(filter(None, uids), "")
+        return ReportedItem(
+            *self._document.path,
+            self._document.sop_class_uid,
+            SubsetKind.CONTENT_ITEMS if observation_uid else SubsetKind.NONE,
+            (observation_uid,) if observation_uid else (),
+        )
+
+    def _code(self, item: ContentItem, unnamed: Concept) -> Concept:
+        """The item's concept name; read again for its warnings, since it is published."""
+        return first_code(item.dataset, "ConceptNameCodeSequence", self._reading) or unnamed
