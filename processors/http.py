@@ -1,0 +1,118 @@
+"""Health and metrics for operators: /livez, /readyz, /metrics.
+
+Rules of this file: reads only, answers from memory, no patient data. It binds to loopback unless the site
+says otherwise (`[http]`), and never decides what live or ready means: it asks.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Protocol, Self
+
+from processors import telemetry
+from processors.errors import Unavailable
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Health(Protocol):
+    """Asked from other threads than the loop's; must not block."""
+
+    def live(self) -> bool:
+        """The loop turns; False: restart this process."""
+        ...
+
+    def ready(self) -> bool:
+        """Partitions are assigned and their state is restored."""
+        ...
+
+
+class HealthServer:
+    """Serves from a thread of its own from construction until `close`.
+
+    Raises Unavailable when the address cannot be bound. `port` is the one bound, also where 0 was asked for.
+    """
+
+    def __init__(self, host: str, port: int, health: Health) -> None:
+        try:
+            self._server = _Server((host, port), health)
+        except OSError as error:
+            raise Unavailable(
+                f"{host}:{port} cannot be bound ({error.strerror}): set http.port to a free port, or to 0"
+            ) from None
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="http", daemon=True
+        )
+        self._thread.start()
+        telemetry.serving(host, self.port)
+
+    def close(self) -> None:
+        """Stop answering; blocks until the thread has ended."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], health: Health) -> None:
+        self.health = health
+        super().__init__(address, _Answers)
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no news, and its address is nobody's business."""
+        telemetry.request_failed(type(sys.exception()).__name__)
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: _Server
+    server_version = "imaging-reference"
+    sys_version = ""
+    timeout = 10
+    """Seconds a client may take over its request, so that idle ones hold no thread for ever."""
+
+    def do_GET(self) -> None:
+        match self.path.partition("?")[0]:
+            case "/livez":
+                self._verdict(self.server.health.live())
+            case "/readyz":
+                self._verdict(self.server.health.ready())
+            case "/metrics":
+                self._send(HTTPStatus.OK, *telemetry.exposition())
+            case _:
+                self._send(HTTPStatus.NOT_FOUND, _TEXT, b"/livez /readyz /metrics\n")
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _verdict(self, good: bool) -> None:
+        if good:
+            self._send(HTTPStatus.OK, _TEXT, b"ok\n")
+        else:
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, b"not yet\n")
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Probes every few seconds are no news."""

@@ -1,0 +1,262 @@
+"""Every log event and every metric once, each happening as one function.
+
+Rules of this file: a function here is the only place that knows the name of its event and of its metrics;
+no other file imports structlog or prometheus_client. Nothing of a patient, at any level: ids of topics,
+partitions, offsets, codes and rules, never values of a data set, and no UID. Metric names begin with
+`imaging_reference_` and carry their unit; a label takes its values from a closed set.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+REGISTRY = CollectorRegistry()
+"""Our own: importing this package changes nothing in a program that has metrics of its own."""
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+MODALITIES = frozenset(
+    "ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC "
+    "HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA "
+    "PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN "
+    "RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC".split()
+)
+"""Defined terms of Modality (0008,0060), PS3.3 C.7.3.1.1.1. Any other text is counted as `other`: it may be
+anything, a name among it, and each new text would be a new time series."""
+
+_log = structlog.stdlib.get_logger()
+
+# ---- metrics ------------------------------------------------------------------------------------------
+
+_records = Counter(
+    "imaging_reference_records",
+    "Input records by how they ended; adds up to the records consumed.",
+    ["disposition", "reason"],
+    registry=REGISTRY,
+)
+_references = Counter(
+    "imaging_reference_references",
+    "Revisions of references published, by change (published, revised, withdrawn, revived, erased).",
+    ["change", "kind", "modality", "rule"],
+    registry=REGISTRY,
+)
+_warnings = Counter(
+    "imaging_reference_warnings",
+    "Oddities in records that were used all the same.",
+    ["code"],
+    registry=REGISTRY,
+)
+_dead_letters = Counter(
+    "imaging_reference_dead_letters", "Records put aside, by code.", ["code"], registry=REGISTRY
+)
+_parked_expired = Counter(
+    "imaging_reference_parked_expired",
+    "References put aside because no one ever named their series.",
+    registry=REGISTRY,
+)
+_settle = Histogram(
+    "imaging_reference_settle_seconds",
+    "From a series' last instance to the publication of its reference, by the rule that closed it.",
+    ["rule"],
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 3600),
+    registry=REGISTRY,
+)
+_transactions = Counter(
+    "imaging_reference_transactions",
+    "Transactions by outcome (committed, aborted).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+_commit = Histogram(
+    "imaging_reference_commit_seconds",
+    "Duration of a transaction's commit.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+    registry=REGISTRY,
+)
+_partitions = Gauge("imaging_reference_partitions_assigned", "Home partitions held.", registry=REGISTRY)
+_restore = Gauge(
+    "imaging_reference_restore_remaining_records",
+    "Changelog records still to be read before the partition works.",
+    ["partition"],
+    registry=REGISTRY,
+)
+_clock_lag = Gauge(
+    "imaging_reference_clock_lag_seconds",
+    "How far a home's clock is behind the wall clock.",
+    ["partition"],
+    registry=REGISTRY,
+)
+
+# ---- setting up ---------------------------------------------------------------------------------------
+
+
+def configure(
+    style: Literal["auto", "json", "console"] = "auto", level: str = "info", stream: TextIO | None = None
+) -> None:
+    """Send log events to `stream` (standard error): JSON, or for a person where it is a terminal."""
+    stream = stream or sys.stderr
+    for_a_person = style == "console" or (style == "auto" and stream.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        if for_a_person
+        else structlog.processors.JSONRenderer(sort_keys=True)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    _hush_pydicom()
+
+
+def _hush_pydicom() -> None:
+    """pydicom quotes values of the data set in its log and its warnings; our own warnings have codes."""
+    logger = logging.getLogger("pydicom")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+
+
+def exposition() -> tuple[str, bytes]:
+    """Content type and body of `/metrics`."""
+    return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(REGISTRY)
+
+
+# ---- what a step did ----------------------------------------------------------------------------------
+
+
+def step_committed(
+    dispositions: Mapping[tuple[str, str], int], events: Mapping[tuple[str, ...], int]
+) -> None:
+    """Count what `pipeline.records.Step` tells of itself; once its transaction is committed, never before."""
+    for (disposition, reason), count in dispositions.items():
+        _records.labels(disposition, reason).inc(count)
+        if disposition == "dead_lettered":
+            _dead_letters.labels(reason).inc(count)
+    for event, count in events.items():
+        _count_event(event, count)
+
+
+def _count_event(event: tuple[str, ...], count: int) -> None:
+    match event:
+        case ("warning", code):
+            _warnings.labels(code).inc(count)
+        case ("parked_expired", _):
+            _parked_expired.inc(count)
+        case (change, kind, modality, rule):
+            _references.labels(change, kind, modality if modality in MODALITIES else "other", rule).inc(count)
+        case _:
+            raise ValueError(f"no metric for the event {event[0]}")
+
+
+def series_settled(rule: str, settle_s: float) -> None:
+    _settle.labels(rule).observe(settle_s)
+
+
+def dead_lettered(code: str, tag: str, message: str, topic: str, partition: int, offset: int) -> None:
+    """Say which record was put aside. Counted by `step_committed`, since an aborted step repeats this."""
+    _log.warning(
+        "dead_lettered",
+        code=code,
+        tag=tag,
+        message=message,
+        topic=topic,
+        partition=partition,
+        offset=offset,
+    )
+
+
+# ---- the life of a member -----------------------------------------------------------------------------
+
+
+def started(version: str, group: str, worker: int) -> None:
+    _log.info("started", version=version, group=group, worker=worker)
+
+
+def stopping(signal: str) -> None:
+    _log.info("stopping", signal=signal)
+
+
+def stopped(records: int) -> None:
+    _log.info("stopped", records=records)
+
+
+def serving(host: str, port: int) -> None:
+    _log.info("serving", host=host, port=port)
+
+
+def request_failed(error: str) -> None:
+    """`error`: the exception's name; a request to the health server could not be answered."""
+    _log.debug("request_failed", error=error)
+
+
+def partitions_assigned(partitions: list[int]) -> None:
+    """`partitions`: all home partitions held from now on."""
+    _partitions.set(len(partitions))
+    _log.info("partitions_assigned", partitions=partitions)
+
+
+def partitions_lost(partitions: list[int]) -> None:
+    """`partitions`: those that left; revoked in good order or taken."""
+    _partitions.dec(len(partitions))
+    for partition in partitions:
+        for gauge in (_restore, _clock_lag):
+            gauge.remove_by_labels({"partition": str(partition)})
+    _log.info("partitions_lost", partitions=partitions)
+
+
+def restore_progressed(partition: int, position: int, end: int) -> None:
+    """`position`: next changelog offset to read; `end`: where the restore ends."""
+    _restore.labels(str(partition)).set(max(end - position, 0))
+    _log.info("restore_progressed", partition=partition, position=position, end=end)
+
+
+def restored(partition: int, duration_s: float) -> None:
+    _restore.labels(str(partition)).set(0)
+    _log.info("restored", partition=partition, duration_s=round(duration_s, 3))
+
+
+def clock_read(partition: int, lag_s: float) -> None:
+    _clock_lag.labels(str(partition)).set(lag_s)
+
+
+def transaction_committed(records: int, commit_s: float) -> None:
+    _transactions.labels("committed").inc()
+    _commit.observe(commit_s)
+    _log.debug("transaction_committed", records=records, commit_s=round(commit_s, 4))
+
+
+def transaction_aborted(reason: str) -> None:
+    """`reason`: librdkafka's error name; the batch is read again."""
+    _transactions.labels("aborted").inc()
+    _log.warning("transaction_aborted", reason=reason)
+
+
+def broker_unreachable(reason: str) -> None:
+    _log.warning("broker_unreachable", reason=reason)
+
+
+def failed(reason: str) -> None:
+    """The member ends; a new one takes up where the last commit left off."""
+    _log.error("failed", reason=reason)

@@ -1,0 +1,106 @@
+"""Telemetry: what is counted, under which names, and what never shows."""
+
+import io
+import json
+import logging
+import re
+
+import pytest
+
+from processors import telemetry
+
+
+def value(name: str, **labels: str) -> float:
+    return telemetry.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
+    ends = {"applied": "", "duplicate": "", "dead_lettered": "missing_uid"}
+    before = {e: value("imaging_reference_records_total", disposition=e, reason=r) for e, r in ends.items()}
+    published = {"change": "published", "kind": "series", "modality": "CT", "rule": "quiet"}
+    odd = {"change": "revised", "kind": "series", "modality": "other", "rule": "counted"}
+    names = ["imaging_reference_references_total", "imaging_reference_warnings_total"]
+    counts = value(names[0], **published), value(names[0], **odd), value(names[1], code="tz_absent")
+    letters = value("imaging_reference_dead_letters_total", code="missing_uid")
+
+    telemetry.step_committed(
+        {("applied", ""): 5, ("duplicate", ""): 2, ("dead_lettered", "missing_uid"): 1},
+        {
+            ("published", "series", "CT", "quiet"): 3,
+            ("revised", "series", "DOE^JANE", "counted"): 1,
+            ("warning", "tz_absent"): 4,
+            ("parked_expired", ""): 1,
+        },
+    )
+
+    grown = {
+        e: value("imaging_reference_records_total", disposition=e, reason=r) - before[e]
+        for e, r in ends.items()
+    }
+    assert grown == {"applied": 5, "duplicate": 2, "dead_lettered": 1}
+    assert value(names[0], **published) - counts[0] == 3
+    assert value(names[0], **odd) - counts[1] == 1
+    assert value(names[1], code="tz_absent") - counts[2] == 4
+    assert value("imaging_reference_dead_letters_total", code="missing_uid") - letters == 1
+    assert "DOE" not in telemetry.exposition()[1].decode()
+
+
+def test_an_event_without_a_metric_is_refused() -> None:
+    with pytest.raises(ValueError, match="no metric for the event invented"):
+        telemetry.step_committed({}, {("invented", "x", "y"): 1})
+
+
+def test_metric_names_carry_prefix_and_unit() -> None:
+    units = re.compile(
+        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|assigned)$"
+    )
+    ours = [m.name for m in telemetry.REGISTRY.collect() if not m.name.startswith(("process_", "python_"))]
+    assert len(ours) >= 10
+    assert [name for name in ours if not units.fullmatch(name)] == []
+
+
+def test_json_log_lines_carry_event_level_and_time() -> None:
+    stream = io.StringIO()
+    telemetry.configure("json", "info", stream)
+    telemetry.dead_lettered("missing_uid", "(0020,000D)", "no Study Instance UID", "dicom-instances", 3, 17)
+    telemetry.transaction_committed(10, 0.01)  # debug: not shown
+    (line,) = stream.getvalue().splitlines()
+    entry = json.loads(line)
+    assert entry.pop("timestamp").endswith("Z")
+    assert entry == {
+        "event": "dead_lettered",
+        "level": "warning",
+        "code": "missing_uid",
+        "tag": "(0020,000D)",
+        "message": "no Study Instance UID",
+        "topic": "dicom-instances",
+        "partition": 3,
+        "offset": 17,
+    }
+
+
+@pytest.mark.parametrize(("style", "looks"), [("auto", "{"), ("json", "{"), ("console", "2")])
+def test_style_of_the_log(style: str, looks: str) -> None:
+    stream = io.StringIO()
+    telemetry.configure(style, "debug", stream)  # type: ignore[arg-type]
+    telemetry.failed("fenced")
+    assert stream.getvalue().startswith(looks)
+
+
+def test_the_gauges_of_a_partition_go_with_it() -> None:
+    telemetry.partitions_assigned([4, 7])
+    telemetry.clock_read(7, 1.5)
+    telemetry.restore_progressed(7, 10, 30)
+    assert value("imaging_reference_restore_remaining_records", partition="7") == 20
+    telemetry.restored(7, 0.1)
+    assert value("imaging_reference_restore_remaining_records", partition="7") == 0
+    assert value("imaging_reference_clock_lag_seconds", partition="7") == 1.5
+    telemetry.partitions_lost([7])
+    assert value("imaging_reference_partitions_assigned") == 1
+    assert b'partition="7"' not in telemetry.exposition()[1]
+
+
+def test_what_pydicom_logs_does_not_reach_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure("json")
+    logging.getLogger("pydicom").warning("Invalid value: DOE^JANE")
+    assert "DOE" not in "".join(capsys.readouterr())
