@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NoReturn, get_args
 
 import msgspec
@@ -96,9 +96,12 @@ def decode(value: bytes) -> EventFields:
 
 
 def from_mapping(members: Mapping[str, Any]) -> EventFields:
-    """The same from decoded members: `document` may be bytes, `occurred_at` an aware datetime, `dataset` and
-    `selection` may be JSON text. Raises as `decode`.
+    """The same from an Avro record: `document` may be bytes, `dataset` and `selection` JSON text,
+    `occurred_at` microseconds since 1970 (UTC). Raises as `decode`.
     """
+    occurred_at = members.get("occurred_at")
+    if isinstance(occurred_at, int):
+        members = {**members, "occurred_at": _of_us(occurred_at)}
     try:
         return msgspec.convert(members, EventFields)
     except msgspec.ValidationError:
@@ -125,10 +128,7 @@ def mend(members: Mapping[str, Any]) -> MendedFields:
     kept["document"] = _document(members.get("document"))
     kept["uri"] = _fit(members.get("uri"), str | None, "uri")
     for field in ("dataset", "selection"):
-        value = members.get(field)
-        kept[field] = _fit(
-            json_text.load(value.encode()) if isinstance(value, str) else value, _Object, field
-        )
+        kept[field] = _object(members.get(field), field)
     return MendedFields(**kept, dropped=tuple(dict.fromkeys(dropped)))
 
 
@@ -185,6 +185,13 @@ def _occurred_at(value: Any) -> datetime:
         _refuse("occurred_at", "a date and time with its offset is required (RFC 3339)")
 
 
+def _of_us(since_1970: int) -> datetime | None:
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since_1970)
+    except OverflowError:
+        return None
+
+
 def _document(value: Any) -> bytes | None:
     """Base64 may be broken into lines (RFC 2045)."""
     if value is None or isinstance(value, bytes):
@@ -195,6 +202,17 @@ def _document(value: Any) -> bytes | None:
         return base64.b64decode("".join(value.split()), validate=True)
     except (binascii.Error, ValueError):
         _refuse("document", "not base64")
+
+
+def _object(value: Any, field: str) -> dict[str, Any] | None:
+    """An object, also as JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json_text.load(value.encode())
+        except Refused as refused:
+            _refuse(field, refused.message)
+    fitting: dict[str, Any] | None = _fit(value, _Object, field)
+    return fitting
 
 
 def _refuse(field: str, rule: str) -> NoReturn:

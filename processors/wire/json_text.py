@@ -28,3 +28,17 @@ def load(data: bytes) -> Any:
         raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "JSON is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "not well-formed JSON in UTF-8") from None
+
+
+def elements(data: bytes) -> list[bytes] | None:
+    """The elements of a JSON array, or the one other value, as written; None if `data` is no JSON."""
+    try:
+        if data.startswith(b"["):
+            return [bytes(raw) for raw in _array.decode(data)]
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return [data]
+
+
+_array = msgspec.json.Decoder(list[msgspec.Raw])
