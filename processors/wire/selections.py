@@ -36,6 +36,10 @@ _NUMBER_MAX = 2**31 - 1
 """VR IS."""
 
 
+_COORDINATE_MAX = 3.4e38
+"""VR FL, that of DICOM's own coordinates, is a binary32. JSON's integers have no bound, floats do."""
+
+
 class Selection(NamedTuple):
     selection_id: str
     code: Concept
@@ -43,7 +47,7 @@ class Selection(NamedTuple):
     performers: tuple[Performer, ...]
     frame_of_reference_uid: str
     items: tuple[ReportedItem, ...]
-    """None: the whole series is meant."""
+    """Empty: the whole series is meant."""
     warnings: Warnings
 
 
@@ -120,9 +124,10 @@ def _performers(value: Any, warnings: list[str]) -> Iterator[Performer]:
             identifier = {"value": identifier}
         system, number = (_text(identifier.get(name), warnings) for name in ("system", "value"))
         display = _text(actor.get("display"), warnings)
-        if actor.get("type") in PERFORMER_TYPES and (display or number):
+        actor_type = _typed(actor.get("type"), [])
+        if actor_type in PERFORMER_TYPES and (display or number):
             known = system if number and _is_uri(system) else ""
-            yield Performer(PERFORMED, actor["type"], display, known, number)
+            yield Performer(PERFORMED, actor_type, display, known, number)
         else:
             warnings.append(WarningCode.BAD_VR)
 
@@ -210,11 +215,15 @@ def _region(said: Any) -> Region | None:
     )
     if not isinstance(region_type, str) or not isinstance(coordinates, list):
         return None
-    if not all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in coordinates):
+    if not all(map(_is_coordinate, coordinates)):
         return None
     return Region(
         region_type, tuple(int(number) if number == number // 1 else number for number in coordinates)
     )
+
+
+def _is_coordinate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _COORDINATE_MAX
 
 
 def _typed(value: Any, warnings: list[str]) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -158,6 +160,7 @@ def test_subsets(members: dict[str, Any], kind: SubsetKind, subset: tuple[str, .
         {"region_type": "circle", "coordinates": [1, 2]},
         {"region_type": "point", "coordinates": ["1", "2"]},
         {"region_type": "point", "coordinates": [True, 2]},
+        {"region_type": "point", "coordinates": [10**400, 2]},
         {"coordinates": [1, 2]},
     ],
 )
@@ -180,9 +183,44 @@ def test_issued_keeps_its_offset_and_microseconds() -> None:
 
 
 @pytest.mark.parametrize(
-    "performer", ["me", {"type": "Robot", "display": "R"}, {"type": "Device"}, {"display": "x"}]
+    "performer",
+    ["me", {"type": "Robot", "display": "R"}, {"type": ["x"]}, {"type": "Device"}, {"display": "x"}],
 )
 def test_a_bad_performer_is_dropped(performer: Any) -> None:
     made = selected(performer=[performer, {"type": "Practitioner", "identifier": "X1"}])
     assert made.performers == (Performer("PRF", "Practitioner", "", "", "X1"),)
     assert made.warnings == (WarningCode.BAD_VR,)
+
+
+ODD: list[Any] = [None, True, -1, 10**400, 1.5, "", "x", [], [[]], ["x"], {}, [{}]]
+WHOLE: dict[str, Any] = {
+    "selection_id": "s1",
+    "code": {"system": DCM, "code": "113000", "display": "Of Interest"},
+    "text": "Nodule",
+    "issued": "2024-03-11T09:15:00Z",
+    "performer": [{"type": "Device", "identifier": {"system": "urn:x", "value": "1"}, "display": "AI"}],
+    "frame_of_reference_uid": "2.999.9",
+    "instances": [
+        {**IMAGE, "frames": [1], "regions_2d": [POINT], "regions_3d": [POINT]},
+        {**IMAGE, "rois": [1]},
+    ],
+}
+
+
+def replaced(value: Any, odd: Any) -> Iterator[Any]:
+    """`value` with `odd` in place of each part of it, one at a time."""
+    yield odd
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from ({**value, name: other} for other in replaced(part, odd))
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from ([*value[:place], other, *value[place + 1 :]] for other in replaced(part, odd))
+
+
+def test_any_value_in_any_place_is_read_or_refused() -> None:
+    read = 0
+    for members in (changed for odd in ODD for changed in replaced(WHOLE, odd) if isinstance(changed, dict)):
+        with suppress(Refused):
+            read += bool(selected(**members).selection_id)
+    assert read > 100
