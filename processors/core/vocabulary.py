@@ -1,6 +1,7 @@
 """The words of DICOM and FHIR that more than one room needs: systems, modality names, report classes.
 
-Rules of this file: constants of the standards and questions about them; no readers, only the standard library.
+Rules of this file: constants of the standards and questions about them; no readers, only the standard
+library.
 """
 
 from __future__ import annotations

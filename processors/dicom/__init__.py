@@ -1,9 +1,10 @@
 """pydicom's door: DICOM objects to events.
 
-Rules of this room: pydicom is imported here and nowhere else; whatever the bytes are, only `Refused` leaves. In
-reading order: `read` and `json_model` make a `Reading` of bytes or JSON; `values`, `uids`, `instants`, `codes`
-get at elements; `header` reads any instance; `documents`, `evidence`, `references`, `observers` what reports
-share; `key_objects` and `structured_reports` are the readers of their classes. This file is the door.
+Rules of this room: pydicom is imported here and nowhere else; whatever the bytes are, only `Refused`
+leaves. In reading order: `read` and `json_model` make a `Reading` of bytes or JSON; `values`, `uids`,
+`instants`, `codes` get at elements; `header` reads any instance; `documents`, `evidence`, `references`,
+`observers` what reports share; `key_objects` and `structured_reports` are the readers of their classes.
+This file is the door.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Coded entries (PS3.3 8.8) to codes with a FHIR system: no coding without a system, no retired id as SNOMED CT.
+"""Coded entries (PS3.3 8.8) to codes with a FHIR system: no coding without a system, no retired id as
+SNOMED CT.
 
 Rules of this file: coding schemes and the Code Sequence Macro. What a code means belongs to its reader.
 """
@@ -6,8 +7,8 @@ Rules of this file: coding schemes and the Code Sequence Macro. What a code mean
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from pydicom import Dataset
 from pydicom.sr._snomed_dict import mapping as snomed_mapping
 
 from processors.core.events import Code, Concept
@@ -16,6 +17,9 @@ from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
 from processors.dicom.values import first, items, text
 from processors.errors import WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 URI = "urn:ietf:rfc:3986"
 
@@ -96,7 +100,8 @@ def _coding(item: Dataset, scheme: str, value: str, meaning: str, reading: Readi
 
 def _oid_of(item: Dataset, scheme: str, reading: Reading) -> str:
     """Coding Scheme UID (0008,010C) of the item itself, else of the object's Coding Scheme Identification
-    Sequence (0008,0110), as a URI."""
+    Sequence (0008,0110), as a URI.
+    """
     scheme_uid = uid(item, "CodingSchemeUID", reading)
     for entry in [] if scheme_uid else items(reading.dataset, "CodingSchemeIdentificationSequence", reading):
         if first(entry, "CodingSchemeDesignator", reading) == scheme:

@@ -61,8 +61,8 @@ def header_at(data: bytes, at: int, encoding: Encoding) -> ElementHeader | None:
 def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[ElementHeader, bytes] | None:
     """An element whose VR bytes are junk, read so that the next element fits; with the VR it ought to have.
 
-    Tried: 16 bit length, implicit VR's 32 bit length (VR empty: the bytes are part of it), 32 bit length. None
-    if none of them leads to a header with a known VR and a higher tag, or to `end`.
+    Tried: 16 bit length, implicit VR's 32 bit length (VR empty: the bytes are part of it), 32 bit length.
+    None if none of them leads to a header with a known VR and a higher tag, or to `end`.
     """
     order = "<" if encoding.little else ">"
     group, element = struct.unpack_from(f"{order}HH", data, at)
@@ -92,7 +92,8 @@ def vr_of(tag: int) -> bytes:
 
 def sniffed(data: bytes, at: int) -> Encoding | None:
     """The encoding of a data set that begins at `at`, or None if none does: a low group, and a VR or a length
-    that leads to a next element."""
+    that leads to a next element.
+    """
     if len(data) < at + 8:
         return None
     for encoding in (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE):
@@ -107,7 +108,12 @@ def sniffed(data: bytes, at: int) -> Encoding | None:
 
 
 def _fits(data: bytes, header: ElementHeader, end: int, encoding: Encoding) -> bool:
-    """Whether after the element comes `end` or a header with a higher tag (and, where explicit, a known VR)."""
+    """Whether after the element comes `end` or a header with a higher tag (and, where explicit, a known
+    VR).
+    """
+    if header.length == UNDEFINED:
+        following = header_at(data, header.value_at, encoding) if header.value_at + 8 <= end else None
+        return following is not None and following.tag in (ITEM, SEQUENCE_END)
     after = header.value_at + header.length
     if after == end:
         return True

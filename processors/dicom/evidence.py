@@ -1,6 +1,7 @@
 """Where a document's references live: its evidence, SOP UID to study and series.
 
-Rules of this file: evidence is looked up, never selected from; it may list more than is referenced (MAPPING T4).
+Rules of this file: evidence is looked up, never selected from; it may list more than is referenced (MAPPING
+T4).
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ Evidence = dict[str, Place]
 
 
 def evidence(reading: Reading) -> Evidence:
-    """SOP Instance UID → place, from Current Requested Procedure Evidence Sequence (0040,A375), then Pertinent
-    Other Evidence Sequence (0040,A385) (PS3.3 C.17.2): the first that names a UID holds."""
+    """SOP Instance UID → place, from Current Requested Procedure Evidence Sequence (0040,A375), then
+    Pertinent Other Evidence Sequence (0040,A385) (PS3.3 C.17.2): the first that names a UID holds.
+    """
     places: Evidence = {}
     for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
         for study in items(reading.dataset, keyword, reading):

@@ -5,7 +5,7 @@ Rules of this file: attributes of the header only, no content tree, no pixel dat
 
 from __future__ import annotations
 
-from pydicom import Dataset
+from typing import TYPE_CHECKING
 
 from processors.core.events import Accession, Code, InstanceArrived, InstanceHeader, SeriesHeader, Stamp
 from processors.dicom.codes import first_code
@@ -14,6 +14,9 @@ from processors.dicom.reading import Reading
 from processors.dicom.uids import path_of, required_uid, uid
 from processors.dicom.values import first, items, text, whole_number
 from processors.errors import Refused, WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _STANDARD_ROOT = "1.2.840.10008."
 """Root of every UID that DICOM itself assigns (PS3.6 A)."""
@@ -70,14 +73,18 @@ def sop_class_of(reading: Reading) -> str:
 
 
 def accession(item: Dataset, reading: Reading) -> Accession | None:
-    """Accession Number (0008,0050) of a data set or a Referenced Request item, with its issuer (0008,0051)."""
+    """Accession Number (0008,0050) of a data set or a Referenced Request item, with its issuer
+    (0008,0051).
+    """
     value = text(item, "AccessionNumber", reading)
     issuer = _issuer(item, "IssuerOfAccessionNumberSequence", reading)
     return Accession(value, issuer) if value else None
 
 
 def _anatomic_region(reading: Reading) -> Code | None:
-    """Anatomic Region (0008,2218); multi-frame images have it in the shared Frame Anatomy (PS3.3 C.7.6.16.2.8)."""
+    """Anatomic Region (0008,2218); multi-frame images have it in the shared Frame Anatomy (PS3.3
+    C.7.6.16.2.8).
+    """
     places = [reading.dataset]
     for shared in items(reading.dataset, "SharedFunctionalGroupsSequence", reading):
         places += items(shared, "FrameAnatomySequence", reading)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-
-from pydicom import Dataset
+from typing import TYPE_CHECKING
 
 from processors.dicom.reading import Reading
 from processors.dicom.values import first
 from processors.errors import WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\Z")
 _LEGACY_DATE = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})\Z")
@@ -74,7 +76,9 @@ def _date(da: str, reading: Reading) -> date | None:
 
 
 def _time(tm: str, reading: Reading) -> tuple[time, str] | None:
-    """PS3.5 6.2 TM, to the second or finer; HH:MM:SS is the old form. Second 60 has no place in a FHIR instant."""
+    """PS3.5 6.2 TM, to the second or finer; HH:MM:SS is the old form. Second 60 has no place in a FHIR
+    instant.
+    """
     match = _TIME.match(tm)
     try:
         seconds = time(int(match[1]), int(match[3]), int(match[4])) if match else None

@@ -1,7 +1,8 @@
 """The DICOM JSON model (PS3.18 F) to a data set, tolerantly.
 
 Rules of this file: JSON in, elements out, in the form a file gives them (bytes as sent, UTF-8), so that all
-readers treat both alike. pydicom's own `from_json` raises at a name that is a string or a value of another type.
+readers treat both alike. pydicom's own `from_json` raises at a name that is a string or a value of another
+type.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from processors.dicom.element_headers import vr_of
-from processors.dicom.reading import Reading, ReadingPolicy
+from processors.dicom.reading import DEFAULT_POLICY, Reading, ReadingPolicy
 from processors.errors import DeadLetterCode, Refused, WarningCode
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
@@ -30,7 +31,7 @@ _CHARSET = 0x00080005
 _UTF_8 = "ISO_IR 192"
 
 
-def read_json(model: Mapping[str, object], policy: ReadingPolicy = ReadingPolicy()) -> Reading:
+def read_json(model: Mapping[str, object], policy: ReadingPolicy = DEFAULT_POLICY) -> Reading:
     """Read a DICOM JSON model, whole object or header only; members that are no elements are left out.
 
     Warnings: `uid_padding_stripped`, `dataset_incomplete` (a value of another type, and not read). Raises

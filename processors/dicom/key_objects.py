@@ -1,7 +1,7 @@
 """Key Object Selections (TID 2010) to documents: key images, manifests, rejection notes.
 
-Rules of this file: a KOS selects by its content tree, never by its evidence; a rejection note is a command and
-makes no group (IHE RAD TF-3 4.66).
+Rules of this file: a KOS selects by its content tree, never by its evidence; a rejection note is a command
+and makes no group (IHE RAD TF-3 4.66).
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _named(tree: ContentTree, reading: Reading) -> list[SopReferences]:
 
 
 def _merged(found: Iterable[ReportedItem]) -> tuple[ReportedItem, ...]:
-    """One entry for each SOP Instance, in order of first mention: subsets united; a whole one swallows parts."""
+    """One entry for each SOP Instance, in order of first mention: subsets united; a whole one swallows
+    parts.
+    """
     entries: dict[str, ReportedItem] = {}
     for item in found:
         known = entries.get(item.sop_instance_uid)

@@ -1,14 +1,13 @@
 """People and devices behind an object, as FHIR performers.
 
-Rules of this file: names are for display only and never decide identity; who observed what in a content tree is
-read from the root (TID 1002), not from single groups.
+Rules of this file: names are for display only and never decide identity; who observed what in a content
+tree is read from the root (TID 1002), not from single groups.
 """
 
 from __future__ import annotations
 
 from itertools import zip_longest
-
-from pydicom import Dataset
+from typing import TYPE_CHECKING
 
 from processors.core.events import Performer
 from processors.core.vocabulary import DCM, DICOM_UID_SYSTEM
@@ -16,6 +15,9 @@ from processors.dicom.codes import first_code, is_code
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
 from processors.dicom.values import clean, first, items, person_names, text
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 PERFORMER = "PRF"
 VERIFIER = "VRF"
@@ -32,10 +34,11 @@ def series_performers(reading: Reading) -> tuple[Performer, ...]:
 
 
 def document_performers(reading: Reading) -> tuple[Performer, ...]:
-    """Author observers (0040,A078), else the root's TID 1002 observers, as PRF; verifying observers as VRF."""
-    found = []
-    for author in items(reading.dataset, "AuthorObserverSequence", reading):
-        found.append(_author(author, reading))
+    """Author observers (0040,A078), else the root's TID 1002 observers, as PRF; verifying observers as
+    VRF.
+    """
+    authors = items(reading.dataset, "AuthorObserverSequence", reading)
+    found = [_author(author, reading) for author in authors]
     if not any(found):
         found = _tid_1002(reading)
     for verifier in items(reading.dataset, "VerifyingObserverSequence", reading):

@@ -12,9 +12,8 @@ import struct
 import warnings as python_warnings
 import zlib
 from io import BytesIO
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pydicom import Dataset
 from pydicom.charset import python_encoding
 from pydicom.filereader import read_dataset
 
@@ -26,10 +25,13 @@ from processors.dicom.element_headers import (
     header_at,
     sniffed,
 )
-from processors.dicom.reading import Reading, ReadingPolicy
+from processors.dicom.reading import DEFAULT_POLICY, Reading, ReadingPolicy
 from processors.dicom.structure import Shape, shape_of
 from processors.dicom.values import texts
 from processors.errors import DeadLetterCode, Refused, WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 # pydicom's messages quote values, which may be patient data: they must not reach the log.
 logging.getLogger("pydicom").propagate = False
@@ -48,7 +50,7 @@ class _Envelope(NamedTuple):
     conformant: bool = True
 
 
-def read_object(data: bytes, policy: ReadingPolicy = ReadingPolicy()) -> Reading:
+def read_object(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> Reading:
     """Read one object: Part 10, or a bare data set, in any transfer syntax, said or not.
 
     Warnings: `nonconformant_part10`, `transfer_syntax_inferred`, `truncated_pixel_data`, `bad_vr`,
@@ -150,7 +152,9 @@ def _parsed(header: bytes, encoding: Encoding) -> Dataset:
 
 
 def _check_charset(reading: Reading) -> None:
-    """Warn of a Specific Character Set (0008,0005) that PS3.3 C.12.1.1.2 does not define, near misses apart."""
+    """Warn of a Specific Character Set (0008,0005) that PS3.3 C.12.1.1.2 does not define, near misses
+    apart.
+    """
     for value in texts(reading.dataset, "SpecificCharacterSet", reading):
         if _letters(value) not in _CHARSETS:
             reading.warn_once(WarningCode.CHARSET_UNKNOWN)

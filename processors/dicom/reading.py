@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import tzinfo
-
-from pydicom import Dataset
+from typing import TYPE_CHECKING
 
 from processors.errors import WarningCode
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 MAX_DEPTH = 64
-"""Levels of nested sequences. Real reports stay under about 20; pydicom takes some five Python frames a level,
-so twice as many would come near the interpreter's recursion limit of 1000."""
+"""Levels of nested sequences. Real reports stay under about 20; pydicom takes some five Python frames a
+level, so twice as many would come near the interpreter's recursion limit of 1000."""
 
 MAX_OBJECT_BYTES = 1 << 30
 """Size of an object as it comes. Kafka's records are far smaller; `assemble` meets whole-slide files."""
 
 MAX_INFLATED_BYTES = 1 << 28
-"""Size of a deflated data set once inflated: deflate reaches 1000:1, so a 15 MiB record could ask for 15 GB."""
+"""Size of a deflated data set once inflated: deflate reaches 1000:1, so a 15 MiB record could ask for 15
+GB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class ReadingPolicy:
     max_depth: int = MAX_DEPTH
     max_object_bytes: int = MAX_OBJECT_BYTES
     max_inflated_bytes: int = MAX_INFLATED_BYTES
+
+
+DEFAULT_POLICY = ReadingPolicy()
 
 
 @dataclass(slots=True)

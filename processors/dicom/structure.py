@@ -1,8 +1,8 @@
 """The shape of a data set, walked before it is parsed: how deep, how far, and where its bytes are wrong.
 
-Rules of this file: headers and lengths only, no values. pydicom detects none of this: it reads a cut header as
-if it were whole, takes a junk VR for a length that swallows the rest, and follows nesting into RecursionError.
-The walk is iterative, visits each header once, and copies nothing.
+Rules of this file: headers and lengths only, no values. pydicom detects none of this: it reads a cut header
+as if it were whole, takes a junk VR for a length that swallows the rest, and follows nesting into
+RecursionError. The walk is iterative, visits each header once, and copies nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from processors.dicom.element_headers import (
     vr_of,
 )
 from processors.errors import DeadLetterCode, Refused, WarningCode
+
+_LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
+_BIG_ITEMS = (b"\xff\xfe\xe0\x00", b"\xff\xfe\xe0\xdd")
 
 
 @dataclass(slots=True)
@@ -51,18 +54,20 @@ class _Container:
     length_at: int = -1
     """Position of its 4 byte length; -1 if undefined or the data set itself."""
     value_at: int = 0
+    seal_at: int = -1
+    """Position of an undefined length that is to be made a defined one once the end is known; else -1."""
 
 
-class _Malformed(Exception):  # noqa: N818  a signal between the functions of this file
-    """The bytes of this place fit no element."""
+class _Malformed(Exception):
+    """The bytes of this place fit no element; a signal between the functions of this file."""
 
 
 def shape_of(data: bytes, start: int, encoding: Encoding, max_depth: int) -> Shape:
     """Walk the data set that begins at `start` up to pixel data, its end, or the place where it breaks.
 
     A nested break costs its sequence (`dataset_incomplete`); a break at the top costs what follows.
-    Raises Refused: `nesting_too_deep` beyond `max_depth` sequences, `truncated_header` if the bytes end within
-    an element before pixel data.
+    Raises Refused: `nesting_too_deep` beyond `max_depth` sequences, `truncated_header` if the bytes end
+    within an element before pixel data.
     """
     return _Walk(data, start, encoding, max_depth).run()
 
@@ -105,6 +110,8 @@ class _Walk:
         if header.tag == SEQUENCE_END and sequence.length_at < 0:
             self.at = header.value_at
             self.stack.pop()
+            if sequence.seal_at >= 0:
+                self.shape.patches[sequence.seal_at] = struct.pack(">I", self.at - sequence.value_at)
         elif header.tag == ITEM:
             self._enter(header, sequence, is_sequence=False, encoding=self._inside(header, sequence))
         else:
@@ -135,7 +142,7 @@ class _Walk:
                     f"sequences are nested more than {self.max_depth} levels deep",
                     tag_text_of(self.top_tag),
                 )
-            self._enter(header, inner, is_sequence=True, encoding=inner.encoding)
+            self._enter(header, inner, is_sequence=True, encoding=self._contents(header, inner))
         elif header.length == UNDEFINED:
             self._fragments(header, inner)
         else:
@@ -171,7 +178,10 @@ class _Walk:
     ) -> None:
         self.at = header.value_at
         if header.length == UNDEFINED:
-            self.stack.append(_Container(is_sequence, outer.end, encoding))
+            # pydicom looks for the end of a little endian UN sequence in big endian, and never finds it
+            seal_at = header.value_at - 4 if encoding.little and not outer.encoding.little else -1
+            inner = _Container(is_sequence, outer.end, encoding, value_at=header.value_at, seal_at=seal_at)
+            self.stack.append(inner)
             return
         end = header.value_at + header.length
         if end > outer.end:
@@ -201,7 +211,8 @@ class _Walk:
 
     def _fragments(self, header: ElementHeader, inner: _Container) -> None:
         """Encapsulated data in a header, an icon's as a rule. Its own delimiter is surer than a length around
-        it that was counted without the encapsulation: such lengths are mended."""
+        it that was counted without the encapsulation: such lengths are mended.
+        """
         after = fragments_end(self.data, header.value_at, inner.encoding)
         if after < 0:
             self._cut_or_malformed(inner)
@@ -223,8 +234,9 @@ class _Walk:
             self.shape.warn(WarningCode.TRUNCATED_PIXEL_DATA)
 
     def _give_up(self) -> bool:
-        """Go on after the innermost sequence of defined length, which pydicom leaves unparsed until asked for;
-        without one, end before the top level element that broke (True)."""
+        """Go on after the innermost sequence of defined length, which pydicom leaves unparsed until asked
+        for; without one, end before the top level element that broke (True).
+        """
         self.shape.warn(WarningCode.DATASET_INCOMPLETE)
         while len(self.stack) > 1:
             container = self.stack.pop()
@@ -235,7 +247,9 @@ class _Walk:
         return True
 
     def _inside(self, item: ElementHeader, sequence: _Container) -> Encoding:
-        """Items may be implicit VR within an explicit data set (UN sequences, PS3.5 6.2.2), not the reverse."""
+        """Items may be implicit VR within an explicit data set (UN sequences, PS3.5 6.2.2), not the
+        reverse.
+        """
         vr = self.data[item.value_at + 4 : item.value_at + 6]
         explicit = not sequence.encoding.implicit and vr.isalpha() and vr.isupper()
         return sequence.encoding._replace(implicit=not explicit)
@@ -244,9 +258,13 @@ class _Walk:
         """Whether a value that ought to be a sequence begins with an item (or its end)."""
         if header.length == 0:
             return False
-        order = "<" if inner.encoding.little else ">"
         first = self.data[header.value_at : header.value_at + 4]
-        return first in (struct.pack(f"{order}HH", 0xFFFE, element) for element in (0xE000, 0xE0DD))
+        little = self._contents(header, inner).little
+        return first in (_LITTLE_ITEMS if little else _BIG_ITEMS)
+
+    def _contents(self, header: ElementHeader, inner: _Container) -> Encoding:
+        """A UN sequence is little endian in any transfer syntax (PS3.5 6.2.2)."""
+        return inner.encoding if header.vr != b"UN" else inner.encoding._replace(little=True)
 
     def _is_padding(self) -> bool:
         """Whether only NUL bytes follow: some writers fill up to a block size."""
@@ -256,7 +274,9 @@ class _Walk:
 
 
 def fragments_end(data: bytes, at: int, encoding: Encoding) -> int:
-    """Position after the sequence delimiter of encapsulated data that begins at `at`; -1 if it never comes."""
+    """Position after the sequence delimiter of encapsulated data that begins at `at`; -1 if it never
+    comes.
+    """
     headers = struct.Struct("<HHI" if encoding.little else ">HHI")
     while at + 8 <= len(data):
         group, element, length = headers.unpack_from(data, at)
@@ -274,7 +294,9 @@ def tag_text_of(tag: int) -> str:
 
 
 def _is_sequence(header: ElementHeader) -> bool:
-    """SQ; UN or implicit VR if the dictionary says SQ, or if the length is undefined and it is not bulk data."""
+    """SQ; UN or implicit VR if the dictionary says SQ, or if the length is undefined and it is not bulk
+    data.
+    """
     if header.vr == b"SQ":
         return True
     if header.vr not in (b"", b"UN"):

@@ -1,20 +1,22 @@
 """UIDs: the one thing that may not be guessed, since identity rests on it.
 
-Rules of this file: reading UI values. The four UIDs of an instance must be right or the object is refused; any
-other UID that is not is dropped with a warning. A leading zero in a component is kept: archives hold such UIDs,
-and they are their only key.
+Rules of this file: reading UI values. The four UIDs of an instance must be right or the object is refused;
+any other UID that is not is dropped with a warning. A leading zero in a component is kept: archives hold
+such UIDs, and they are their only key.
 """
 
 from __future__ import annotations
 
 import re
-
-from pydicom import Dataset
+from typing import TYPE_CHECKING
 
 from processors.core.events import DocumentPath
 from processors.dicom.reading import Reading
 from processors.dicom.values import raw_text, tag_text
 from processors.errors import DeadLetterCode, Refused, WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MAX_LENGTH = 64
 """PS3.5 9.1; FHIR `id` has the same bound."""

@@ -2,7 +2,8 @@
 
 Rules of this file: every reader of this room gets at elements through these functions, by DICOM keyword, and
 never through pydicom's own conversions, which raise, truncate (an IS of 1.5) or warn with values in the text.
-They work on the element's bytes as received. An absent and an empty element are the same: "" or an empty tuple.
+They work on the element's bytes as received. An absent and an empty element are the same: "" or an empty
+tuple.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import math
 import re
 import struct
 import warnings as python_warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from pydicom import Dataset
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 from processors.dicom.reading import Reading
 from processors.errors import WarningCode
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MAX_WHOLE_NUMBER = 2_147_483_647
 """Upper bound of both IS (PS3.5 6.2) and FHIR unsignedInt."""
@@ -53,10 +57,9 @@ def has(item: Dataset, keyword: str) -> bool:
 
 def raw_text(item: Dataset, keyword: str, reading: Reading) -> str:
     """The element's text as sent: decoded, neither split at backslashes nor stripped; "" if absent."""
-    tag = tag_of(keyword)
-    if tag not in item:
+    element = _element(item, keyword)
+    if element is None:
         return ""
-    element = item.get_item(tag)
     if isinstance(element, RawDataElement):
         return _decoded(bytes(element.value or b""), item, reading)
     value = element.value
@@ -64,8 +67,8 @@ def raw_text(item: Dataset, keyword: str, reading: Reading) -> str:
         return ""
     if isinstance(value, bytes):
         return _decoded(value, item, reading)
-    text = "\\".join(map(str, value)) if isinstance(value, MultiValue | list | tuple) else str(value)
-    return _without_surrogates(text, reading)
+    joined = "\\".join(map(str, value)) if isinstance(value, MultiValue | list | tuple) else str(value)
+    return _without_surrogates(joined, reading)
 
 
 def text(item: Dataset, keyword: str, reading: Reading) -> str:
@@ -97,14 +100,15 @@ def texts(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
 
 def person_names(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
     """PN values as people write them, `Marie Curie` for `Curie^Marie` (PS3.5 6.2.1): prefix, given, middle,
-    family, suffix of the first component group that says anything."""
+    family, suffix of the first component group that says anything.
+    """
     return tuple(filter(None, map(_spoken, raw_text(item, keyword, reading).split("\\"))))
 
 
 def whole_number(
     item: Dataset, keyword: str, reading: Reading, unusable: WarningCode | None = None
 ) -> int | None:
-    """An IS from 0 to 2147483647. `2.0` is 2; `1.5`, `-1` and larger ones are None with warning `unusable`."""
+    """An IS from 0 to 2147483647. `2.0` is 2; `1.5` and `-1` are None with warning `unusable`."""
     value = clean(raw_text(item, keyword, reading))
     number = _whole(value)
     if value and number is None and unusable:
@@ -143,12 +147,10 @@ def decimal(item: Dataset, keyword: str, reading: Reading) -> float | None:
 
 
 def coordinate(value: float) -> int | float:
-    """The shortest decimal that gives the same binary32; an int when whole (MAPPING T9). `value` is finite."""
+    """The shortest decimal that gives the same binary32; an int when whole. `value` is finite."""
     single = struct.pack("<f", value)
-    for digits in range(1, 10):
-        shortest = float(f"{value:.{digits}g}")
-        if struct.pack("<f", shortest) == single:
-            break
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))  # nine digits tell any binary32
+    shortest = next((candidate for candidate in candidates if struct.pack("<f", candidate) == single), value)
     return int(shortest) if shortest.is_integer() and abs(shortest) < 1e15 else shortest
 
 
@@ -176,14 +178,21 @@ def clean(value: str) -> str:
     return " ".join(_CONTROL.sub(" ", value).split())
 
 
+def _element(item: Dataset, keyword: str) -> RawDataElement | DataElement | None:
+    """The element as it was read, or None; never converted on the way."""
+    tag = tag_of(keyword)
+    element: object = item.get_item(tag, keep_deferred=True) if tag in item else None
+    return element if isinstance(element, RawDataElement | DataElement) else None
+
+
 def _whole(value: str) -> int | None:
     if not _WHOLE.match(value) or len(value) > 32:
         return None
-    number = int(value.split(".")[0])
+    number = int(value.split(".", maxsplit=1)[0])
     return number if 0 <= number <= MAX_WHOLE_NUMBER else None
 
 
-def _floats(values: Iterable[str]) -> Iterable[float]:
+def _floats(values: Iterable[str]) -> Iterator[float]:
     for value in values:
         try:
             number = float(value)
@@ -195,10 +204,9 @@ def _floats(values: Iterable[str]) -> Iterable[float]:
 
 def _packed(item: Dataset, keyword: str) -> tuple[bytes, str, str] | None:
     """Bytes, struct byte order and VR of an element held in binary; None for text or converted ones."""
-    tag = tag_of(keyword)
-    if tag not in item:
+    element = _element(item, keyword)
+    if element is None:
         return b"", "<", ""
-    element = item.get_item(tag)
     if not isinstance(element, RawDataElement) or element.VR in ("IS", "DS"):
         return None
     order = "<" if element.is_little_endian or element.VR == "UN" else ">"
@@ -215,7 +223,8 @@ def _decoded(value: bytes, item: Dataset, reading: Reading) -> str:
             python_warnings.simplefilter("ignore")
             decoded = decode_bytes(value, encodings, _TEXT_DELIMITERS)
     else:
-        # pydicom calls the default repertoire iso8859, which would make any byte a Latin-1 letter (PS3.5 6.1.2.1)
+        # pydicom's name of the default repertoire, iso8859, would make any byte a Latin-1 letter (PS3.5
+        # 6.1.2.1)
         encoding = "ascii" if encodings[0] == "iso8859" else encodings[0]
         decoded = value.decode(encoding, errors="replace")
     if "\ufffd" in decoded:
