@@ -34,7 +34,7 @@ from processors.core.references import (
 )
 from processors.core.series import resolved_header
 from processors.core.standing import earliest, reasons_against_document
-from processors.core.study import DocumentState, StudyState
+from processors.core.study import DocumentState, StudyState, canonical_uid_of
 from processors.core.vocabulary import is_report
 from processors.errors import WarningCode
 
@@ -59,30 +59,49 @@ Place = tuple[str, str]
 class FamilyView(NamedTuple):
     references: dict[str, ImagingReference]
     """By id; those that nothing valid is left of are there as withdrawn `invalid`."""
+    former: dict[str, ImagingReference]
+    """Those that only an earlier content made, as withdrawn `superseded`: of use if they were published."""
     unresolved: tuple[DocumentPath, ...]
     """Copies at home with an item whose series no evidence, event or arrival names."""
     warnings: frozenset[str]
 
 
 def of_family(study: StudyState, canonical_uid: str, context: Context, policy: Policy) -> FamilyView:
-    hide = policy.hide_quality_rejections
+    references: dict[str, ImagingReference] = {}
+    former: dict[str, ImagingReference] = {}
+    unresolved: list[DocumentPath] = []
+    warnings: set[str] = set()
+    for state, reasons in _copies(study, canonical_uid, policy):
+        present, *earlier = state.contents
+        warnings |= state.warnings
+        if canonical_uid_of(present) == canonical_uid:
+            view = _CopyView(study, state, present, context, policy, reasons)
+            for reference in view.references():
+                references.setdefault(reference.id, reference)
+            if view.unresolved and not reasons:
+                unresolved.append(present.path)
+            warnings |= view.warnings
+        for content in earlier:
+            if canonical_uid_of(content) == canonical_uid:
+                gone = [*reasons, WithdrawalReason.SUPERSEDED]
+                for reference in _CopyView(study, state, content, context, policy, gone).references():
+                    former.setdefault(reference.id, reference)
+    for reference_id in references:
+        former.pop(reference_id, None)
+    return FamilyView(references, former, tuple(unresolved), frozenset(warnings))
+
+
+def _copies(
+    study: StudyState, canonical_uid: str, policy: Policy
+) -> list[tuple[DocumentState, list[WithdrawalReason]]]:
+    """The family's documents and what speaks against each: those that stand first, then by path."""
     copies = []
     for path in study.families.get(canonical_uid, ()):
         state = study.documents[path]
-        reasons = reasons_against_document(study, state, hide)
+        reasons = reasons_against_document(study, state, policy.hide_quality_rejections)
         copies.append((bool(reasons), _smallest_first(path), state, reasons))
-    copies.sort(key=lambda c: c[:2])
-    references: dict[str, ImagingReference] = {}
-    unresolved: list[DocumentPath] = []
-    warnings: set[str] = set()
-    for _, _, state, reasons in copies:
-        view = _CopyView(study, state, canonical_uid, context, policy, reasons)
-        for reference in view.references():
-            references.setdefault(reference.id, reference)
-        if view.unresolved and not reasons:
-            unresolved.append(state.content.path)
-        warnings |= state.warnings | view.warnings
-    return FamilyView(references, tuple(unresolved), frozenset(warnings))
+    copies.sort(key=lambda copy: copy[:2])
+    return [(state, reasons) for _, _, state, reasons in copies]
 
 
 def _smallest_first(path: DocumentPath) -> tuple[str, str, str]:
@@ -90,21 +109,21 @@ def _smallest_first(path: DocumentPath) -> tuple[str, str, str]:
 
 
 class _CopyView:
-    """One copy of a document, seen from one study."""
+    """One content of one copy of a document, seen from one study."""
 
     def __init__(
         self,
         study: StudyState,
         state: DocumentState,
-        canonical_uid: str,
+        content: Document,
         context: Context,
         policy: Policy,
         reasons: list[WithdrawalReason],
     ) -> None:
         self.study = study
         self.state = state
-        self.content = state.content
-        self.canonical_uid = canonical_uid
+        self.content = content
+        self.canonical_uid = canonical_uid_of(content)
         self.context = context
         self.policy = policy
         self.reasons = reasons
@@ -239,40 +258,41 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
 
     `sequence` is left 0: the sender numbers what it sends.
     """
-    content = state.content
     own = study.study_instance_uid
-    groups = [g for g in groups_of(content, policy) if g.kind is not GroupKind.SOURCE_ITEM]
-    targets = {i.study_instance_uid for g in groups for i in g.items} | set(state.sent)
+    contents = state.contents
+    targets = {i.study_instance_uid for c in contents for g in c.groups for i in g.items} | set(state.sent)
     withdrawn = earliest(reasons_against_document(study, state, policy.hide_quality_rejections))
     found = {}
     for target in sorted(targets - {own, ""}):
-        part = content._replace(
-            groups=tuple(_part(g, target, study, state, policy) for g in groups if _names(g, target)),
-            predecessors=(),
-            rejection=None,
-            problem="",
+        present, *former = (_part(content, target, policy) for content in contents)
+        found[target] = FragmentReported(
+            target, present, state.stamp, 0, tuple(f for f in former if f.groups), withdrawn or ""
         )
-        found[target] = FragmentReported(target, part, state.stamp, 0, withdrawn or "")
     return found
 
 
-def _names(group: ReportedGroup, target: str) -> bool:
-    return any(item.study_instance_uid == target for item in group.items)
+def _part(content: Document, target: str, policy: Policy) -> Document:
+    """What of a content concerns another study."""
+    groups = tuple(
+        _group_part(group, target, content, policy)
+        for group in groups_of(content, policy)
+        if group.kind is not GroupKind.SOURCE_ITEM
+        and any(item.study_instance_uid == target for item in group.items)
+    )
+    return content._replace(groups=groups, predecessors=(), rejection=None, problem="")
 
 
-def _part(
-    group: ReportedGroup, target: str, study: StudyState, state: DocumentState, policy: Policy
-) -> ReportedGroup:
+def _group_part(group: ReportedGroup, target: str, content: Document, policy: Policy) -> ReportedGroup:
     """The group's items of one study; a focus on a group of the document's own series becomes an id."""
-    path = state.content.path
+    path = content.path
     focus = []
     for f in group.focus:
         kind, _, suffix = f.value.partition("|")
         if f.kind is FocusKind.GROUP and kind in (GroupKind.SOURCE_ITEM, GroupKind.PRESENTATION):
             key = identity.document_key(
-                kind, path.study_instance_uid, path.series_instance_uid, state.canonical_uid, suffix
+                kind, path.study_instance_uid, path.series_instance_uid, canonical_uid_of(content), suffix
             )
-            f = Focus(FocusKind.REFERENCE, identity.reference_id(key, policy.namespace))
+            f = Focus(FocusKind.REFERENCE, identity.reference_id(key, policy.namespace))  # noqa: PLW2901
         focus.append(f)
     items = tuple(item for item in group.items if item.study_instance_uid == target)
     return group._replace(items=items, focus=tuple(focus))

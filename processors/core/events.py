@@ -327,6 +327,8 @@ class FragmentReported(NamedTuple):
     document: Document
     stamp: Stamp
     sequence: int
+    former: tuple[Document, ...] = ()
+    """The same part of earlier contents under the document's path, latest first."""
     withdrawn: str = ""
     """A withdrawal reason of the document as a whole, known at its home; empty: live."""
     erased: bool = False

@@ -1,6 +1,6 @@
 """One fact for analytics per published revision (CONTRACT 6), without names, birth dates or patient ids.
 
-Rules of this file: the value and its plain form, pure. `avro.facts` encodes it; its names are the Avro schema's.
+Rules of this file: the value and its plain form, pure. `avro.facts` encodes it under the same names.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Fact(NamedTuple):
 
 
 def as_mapping(fact: Fact) -> dict[str, Any]:
-    """The fact as JSON-like values: records are dictionaries, what is not known is None, times stay integers."""
+    """The fact as JSON-like values: records are dictionaries, the unknown is None, times stay integers."""
     return {name: _plain(value) for name, value in zip(fact._fields, fact, strict=True)}
 
 

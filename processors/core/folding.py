@@ -169,24 +169,23 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
     revived = effect.opened != ""
     effect.disposition = APPLIED
     state = study.documents.get(path)
-    if state is None or not state.at_home:
+    if state is None:
         state = _put_document(study, DocumentState(document, stamp, origin))
     elif document.content_digest == state.content.content_digest:
         # The same object again: its stamp still counts, or a third content between the two would win.
-        if stamp > state.stamp:
-            state.stamp = stamp
-            study.touched_documents.add(path)
+        state.say(document, stamp)
         state.duplicates += 1
+        study.touched_documents.add(path)
         effect.disposition = DUPLICATE
         if not revived:
             return effect
     else:
-        state.warnings.add(WarningCode.SOP_CONTENT_CONFLICT)
+        effect.now_documents.add(state.canonical_uid)
         effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
-        study.touched_documents.add(path)
-        if stamp > state.stamp:
-            effect.now_documents.add(state.canonical_uid)
-            state = _replace_document(study, state, document, stamp, origin)
+        state.warnings |= {WarningCode.SOP_CONTENT_CONFLICT, *document.warnings}
+        if state.say(document, stamp):
+            state.origin, state.given_up = origin, False
+        _put_document(study, state)
     effect.warnings += document.warnings
     effect.arrived_document = path
     effect.now_documents.add(state.canonical_uid)
@@ -200,17 +199,6 @@ def _put_document(study: StudyState, state: DocumentState) -> DocumentState:
     study.touched_documents.add(path)
     study.index_document(path, state)
     return state
-
-
-def _replace_document(
-    study: StudyState, old: DocumentState, document: Document, stamp: Stamp, origin: Origin
-) -> DocumentState:
-    """Another content under the same path: what is operational stays."""
-    study.families[old.canonical_uid].discard(document.path)
-    state = DocumentState(document, stamp, origin)
-    state.warnings |= old.warnings
-    state.sent, state.retired, state.duplicates = old.sent, old.retired, old.duplicates
-    return _put_document(study, state)
 
 
 def _apply_commands(study: StudyState, document: Document, stamp: Stamp, effect: Effect) -> None:
@@ -294,14 +282,16 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
     state = study.documents.get(path)
     if state is not None and (state.at_home or event.sequence <= state.fragment_sequence):
         return Effect(DUPLICATE)
-    effect = Effect(APPLIED, warnings=event.document.warnings if state is None else ())
+    effect = Effect(APPLIED)
     if state is None:
-        state = _put_document(study, DocumentState(event.document, event.stamp, origin))
+        state = DocumentState(event.document, event.stamp, origin)
     else:
         effect.now_documents.add(state.canonical_uid)
-        state = _replace_document(study, state, event.document, event.stamp, origin)
+        state.content, state.stamp, state.origin = event.document, event.stamp, origin
+    state.former = {bytes([n]): (event.stamp, former) for n, former in enumerate(event.former)}
     state.fragment_sequence = event.sequence
     state.fragment_withdrawn = event.withdrawn
+    _put_document(study, state)
     effect.now_documents.add(state.canonical_uid)
     return effect
 

@@ -235,13 +235,13 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
         if dated:
             instance.copies[stamp.source] = Copy((at_us,))
             instance.first_arrival_us = at_us
+            _seen_at(series, at_us)
         else:
             instance.copies[stamp.source] = Copy((), (at_us,))
         instance.latest_arrival_us = at_us
         series.seen += 1
         series.touched = True
         series.dirty_chunks.add(position // CHUNK)
-        _seen_at(series, at_us)
         return Arrival(True, True, False)
     return _arrive_again(series, instance, event, changed)
 
@@ -266,7 +266,8 @@ def _arrive_again(
         instance.copies[stamp.source],
     ):
         series.touch(instance)
-        _seen_at(series, at_us)
+        if event.dated:
+            _seen_at(series, at_us)
     if before != after:
         series.changed.add(instance.position)
         series.touched = True

@@ -23,7 +23,6 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
-from processors.core.reference import ImagingReference
 from processors.core.series import Published, SeriesState
 
 Origin = tuple[str, int, int]
@@ -37,11 +36,11 @@ class DocumentState:
         "content",
         "due_at_ms",
         "duplicates",
+        "former",
         "fragment_sequence",
         "fragment_withdrawn",
         "given_up",
         "origin",
-        "retired",
         "sent",
         "stamp",
         "warnings",
@@ -51,6 +50,8 @@ class DocumentState:
         self.content = content
         self.stamp = stamp
         self.origin = origin
+        self.former: dict[bytes, tuple[Stamp, Document]] = {}
+        """Other contents under the same path, by digest: what a reference that is gone lists as withdrawn."""
         self.fragment_sequence = -1
         """-1: at home here; else the number of the fragment held."""
         self.fragment_withdrawn = ""
@@ -62,8 +63,6 @@ class DocumentState:
         """When references that no series is known for are given up; None: no such reference is waiting."""
         self.given_up = False
         self.duplicates = 0
-        self.retired: dict[str, ImagingReference] = {}
-        """References of an earlier content of this document that were published and are no more."""
 
     @property
     def at_home(self) -> bool:
@@ -71,7 +70,40 @@ class DocumentState:
 
     @property
     def canonical_uid(self) -> str:
-        return identity.canonical_uid(self.content.path.sop_instance_uid, self.content.identical)
+        return canonical_uid_of(self.content)
+
+    @property
+    def contents(self) -> list[Document]:
+        """The present content, then the former ones, latest first."""
+        ranked = sorted(self.former.values(), key=lambda said: said[0], reverse=True)
+        return [self.content, *(document for _, document in ranked)]
+
+    def say(self, content: Document, stamp: Stamp) -> bool:
+        """Fold a content of the same path: a register that keeps its losers. True if it holds now."""
+        digest = content.content_digest
+        if digest == self.content.content_digest:
+            self.stamp = max(self.stamp, stamp)
+            return False
+        said = self.former.pop(digest, (stamp, content))
+        stamp = max(stamp, said[0])
+        holds = stamp > self.stamp
+        if holds:
+            self.former[self.content.content_digest] = (self.stamp, self.content)
+            self.content, self.stamp = content, stamp
+        else:
+            self.former[digest] = (stamp, content)
+        if len(self.former) > FORMER_CONTENTS:
+            del self.former[min(self.former, key=lambda each: self.former[each][0])]
+        return holds
+
+
+def canonical_uid_of(content: Document) -> str:
+    return identity.canonical_uid(content.path.sop_instance_uid, content.identical)
+
+
+FORMER_CONTENTS = 8
+"""Contents kept beside the present one. A path should have one; each costs the document's size, and a
+reference made only by one that was dropped keeps its last listing when it is withdrawn."""
 
 
 class SelectionState:
@@ -146,16 +178,18 @@ class StudyState:
 
     def index_document(self, path: DocumentPath, state: DocumentState) -> None:
         """Note what this document depends on; marks only grow, a superfluous look costs no revision."""
-        canonical = state.canonical_uid
-        self.families.setdefault(canonical, set()).add(path)
-        marks = {path.sop_instance_uid, path.series_instance_uid, *state.content.identical}
-        for group in state.content.groups:
-            for item in group.items:
-                marks.add(item.sop_instance_uid)
-                marks.add(item.series_instance_uid or ANY_SERIES)
-            marks.update(ANY_FRAME_OF_REFERENCE for f in group.focus if f.kind is FocusKind.FRAME_OF_REFERENCE)
-        for mark in marks:
-            self.dependents.setdefault(mark, set()).add(canonical)
+        for content in state.contents:
+            canonical = canonical_uid_of(content)
+            self.families.setdefault(canonical, set()).add(path)
+            marks = {path.sop_instance_uid, path.series_instance_uid, *content.identical}
+            for group in content.groups:
+                for item in group.items:
+                    marks.add(item.sop_instance_uid)
+                    marks.add(item.series_instance_uid or ANY_SERIES)
+                if any(focus.kind is FocusKind.FRAME_OF_REFERENCE for focus in group.focus):
+                    marks.add(ANY_FRAME_OF_REFERENCE)
+            for mark in marks:
+                self.dependents.setdefault(mark, set()).add(canonical)
 
     def wait_until(self, due_at_ms: int | None) -> None:
         """A clock of this study was set."""

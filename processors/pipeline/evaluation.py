@@ -13,7 +13,7 @@ from processors.core.completeness import Rule
 from processors.core.document_references import FamilyView, fragments, of_family
 from processors.core.events import DocumentPath
 from processors.core.policy import Policy
-from processors.core.reference import ImagingReference, WithdrawalReason
+from processors.core.reference import WithdrawalReason
 from processors.core.references import Context, context_of, of_selection, of_series
 from processors.core.series import NEVER, SeriesState
 from processors.core.study import (
@@ -144,9 +144,10 @@ class Evaluator:
         view = work.views[canonical] = of_family(study, canonical, context, self._policy)
         ledger = study.ledgers.get(canonical, {})
         background = self._document_background(work, canonical, view)
-        for reference in [*view.references.values(), *self._retired(study, canonical, view)]:
+        for reference in (*view.references.values(), *view.former.values()):
             prior = ledger.get(reference.id)
-            if prior is None and reference.withdrawn is WithdrawalReason.INVALID:
+            unheard = reference.withdrawn is WithdrawalReason.INVALID or reference.id in view.former
+            if prior is None and unheard:
                 continue
             published = self._publisher.publish(step, reference, prior, background, now_ms)
             if published is not None:
@@ -156,18 +157,6 @@ class Evaluator:
         for path in sorted(study.families.get(canonical, ())):
             self._wait_or_give_up(work, path, view, step, at_ms)
             self._send_fragments(work, path)
-
-    def _retired(self, study: StudyState, canonical: str, view: FamilyView) -> list[ImagingReference]:
-        """Published references that the documents' present contents no longer make."""
-        gone = [
-            reference_id
-            for reference_id, line in study.ledgers.get(canonical, {}).items()
-            if reference_id not in view.references and not line.withdrawn
-        ]
-        if not gone:
-            return []
-        kept = {i: r for state in study.documents.values() for i, r in state.retired.items()}
-        return [kept[i]._replace(withdrawn=WithdrawalReason.SUPERSEDED) for i in gone if i in kept]
 
     def _document_background(self, work: Work, canonical: str, view: FamilyView) -> Background:
         study = work.study

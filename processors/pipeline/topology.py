@@ -21,12 +21,10 @@ from processors.avro.envelope import (
     encode_state,
 )
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
-from processors.core.document_references import of_family
-from processors.core.events import DocumentArrived, DocumentPath, FragmentReported, InstanceArrived
+from processors.core.events import DocumentPath, InstanceArrived
 from processors.core.folding import fold
 from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
-from processors.core.references import context_of
 from processors.core.study import Disposition, Effect, Origin, StudyState
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
 from processors.pipeline.clocks import HomeClock, usable_timestamp_ms
@@ -203,8 +201,6 @@ class Pipeline:
         study = work.study
         if study.due_at_ms is not None and study.due_at_ms <= at_ms:
             _close_due_series(work, reader.clock.now_ms(now_ms))
-        if type(event) is not InstanceArrived:
-            self._keep_retired(study, event)
         effect = fold(study, event, origin, self._policy.hide_quality_rejections)
         self._note(work, effect, event, at_ms, record)
         for warning in effect.warnings:
@@ -238,21 +234,6 @@ class Pipeline:
         header = getattr(event, "header", None)
         modality = header.modality if header else ""
         return self._policy.completeness_for(event.stamp.source, modality)
-
-    def _keep_retired(self, study: StudyState, event: Any) -> None:
-        """Another content is about to take a document's place: keep what it made, to withdraw it properly."""
-        if type(event) not in (DocumentArrived, FragmentReported):
-            return
-        state = study.documents.get(event.document.path)
-        if state is None or state.content.content_digest == event.document.content_digest:
-            if state is None or state.at_home:
-                return
-        canonical = state.canonical_uid
-        ledger = study.ledgers.get(canonical, {})
-        view = of_family(study, canonical, context_of(study, self._policy), self._policy)
-        for reference in view.references.values():
-            if reference.id in ledger and not reference.withdrawn:
-                state.retired[reference.id] = reference
 
     def _forward(
         self, step: Step, event: Any, target: int, origin: Origin, at_ms: int, record: Record

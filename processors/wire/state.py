@@ -29,7 +29,6 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
-from processors.core.reference import ImagingReference
 from processors.core.series import CHUNK, Clock, Copy, InstanceState, Published, SeriesState
 from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
 
@@ -86,7 +85,7 @@ class _DocumentRow(NamedTuple):
     due_at_ms: int | None
     given_up: bool
     duplicates: int
-    retired: list[ImagingReference]
+    former: list[tuple[bytes, Stamp, Document]]
 
 
 class _SelectionRow(NamedTuple):
@@ -212,7 +211,7 @@ def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
         state.due_at_ms,
         state.given_up,
         state.duplicates,
-        list(state.retired.values()),
+        [(digest, *said) for digest, said in state.former.items()],
     )
     return Row(f"{uid}|d|{'|'.join(path)}", _encode(row), state.due_at_ms)
 
@@ -299,7 +298,7 @@ def _read_document(study: StudyState, rest: list[str], body: bytes) -> None:
     state.fragment_sequence, state.fragment_withdrawn = row.fragment_sequence, row.fragment_withdrawn
     state.warnings, state.sent = set(row.warnings), row.sent
     state.due_at_ms, state.given_up, state.duplicates = row.due_at_ms, row.given_up, row.duplicates
-    state.retired = {reference.id: reference for reference in row.retired}
+    state.former = {digest: (stamp, content) for digest, stamp, content in row.former}
     path = DocumentPath(*rest)
     study.documents[path] = state
     study.index_document(path, state)

@@ -1,0 +1,167 @@
+"""`assemble`: files through the same pipeline with ports in memory; the final references as NDJSON.
+
+Rules of this file: finding and reading files, and writing the three outputs; meaning is the pipeline's.
+Files count as events in the order given, a later file happened later (CONTRACT 1).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from processors.avro.facts import decode_fact
+from processors.errors import UsageError
+from processors.pipeline.building import pipeline_of
+from processors.pipeline.decode import split_event_file
+from processors.pipeline.memory import MemoryMember
+from processors.pipeline.records import OutputRecord, OutputTopic, Record
+from processors.settings import Settings
+
+BATCH_BYTES = 64 * 1024 * 1024
+"""Inputs folded in one step: more only holds more files in memory at once."""
+EVENT_SUFFIXES = (".json", ".ndjson")
+FILES = "files"
+"""Topic name under which inputs appear in facts."""
+_DICOM = [("content-type", b"application/dicom")]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came of it, for the person: records and references by outcome."""
+
+    inputs: int = 0
+    references: int = 0
+    facts: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    dispositions: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Input:
+    """One file or zip member: its path as shown, its size, and how to read it."""
+
+    __slots__ = ("name", "read", "size")
+
+    def __init__(self, name: str, size: int, read: Callable[[], bytes]) -> None:
+        self.name, self.size, self.read = name, size, read
+
+
+def inputs_of(paths: Sequence[Path]) -> list[Input]:
+    """Files as given, folders by path, zips by member. Raises UsageError for what cannot be read."""
+    found: list[Input] = []
+    for path in paths:
+        try:
+            members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            for member in members:
+                found.extend(_zip_members(member) if zipfile.is_zipfile(member) else [_file(member)])
+        except OSError as error:
+            raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
+    return found
+
+
+def _file(path: Path) -> Input:
+    with path.open("rb"):
+        return Input(str(path), path.stat().st_size, path.read_bytes)
+
+
+def _zip_members(path: Path) -> Iterator[Input]:
+    with zipfile.ZipFile(path) as archive:
+        members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
+    for member in members:
+        yield Input(f"{path}/{member.filename}", member.file_size, _member_reader(path, member))
+
+
+def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(member)
+
+    return read
+
+
+class _Sink:
+    """Keeps the latest version of each reference, and writes facts and dead letters as they come."""
+
+    def __init__(self, names: list[str], analytics: IO[str] | None, dead_letters: IO[str] | None) -> None:
+        self.latest: dict[str, bytes] = {}
+        self.summary = Summary()
+        self._names = names
+        self._analytics = analytics
+        self._dead_letters = dead_letters
+
+    def take(self, outputs: list[OutputRecord]) -> None:
+        for output in outputs:
+            if output.topic is OutputTopic.FHIR:
+                self.latest[(output.key or b"").decode()] = output.value or b""
+            elif output.topic is OutputTopic.ANALYTICS:
+                self.summary.facts += 1
+                if self._analytics is not None:
+                    fact = decode_fact(output.value or b"")
+                    self._analytics.write(json.dumps(fact, ensure_ascii=False) + "\n")
+            else:
+                self._dead_letter(output)
+
+    def _dead_letter(self, output: OutputRecord) -> None:
+        said = {name: value.decode() for name, value in output.headers}
+        code, offset = said["__imaging.errors.code"], int(said["__streams.errors.offset"])
+        self.summary.dead_letters[code] += 1
+        if self._dead_letters is not None:
+            line = {
+                "code": code,
+                "input": self._names[offset] if offset >= 0 else "",
+                "tag": said["__imaging.errors.tag"],
+                "message": said["__streams.errors.message"],
+            }
+            self._dead_letters.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def assemble(
+    inputs: Sequence[Input],
+    settings: Settings,
+    out: IO[str],
+    analytics: IO[str] | None = None,
+    dead_letters: IO[str] | None = None,
+    progress: Callable[[int], None] = lambda size: None,
+) -> Summary:
+    """Run all inputs through and write the final references to `out`, sorted by id.
+
+    `progress` is told the bytes of each input when it was read. Raises UsageError if one cannot be read.
+    """
+    names: list[str] = []
+    sink = _Sink(names, analytics, dead_letters)
+    member = MemoryMember(lambda: pipeline_of(settings, 1), 1, settings.topics.intake)
+    start_ms = time.time_ns() // 1_000_000
+    batch: list[Record] = []
+    held = 0
+    for each in inputs:
+        for value in _values(each):
+            at_ms = start_ms + len(names)
+            headers = None if each.name.endswith(EVENT_SUFFIXES) else _DICOM
+            batch.append(Record(FILES, 0, len(names), at_ms, None, value, headers))
+            names.append(each.name)
+            held += len(value)
+        progress(each.size)
+        if held >= BATCH_BYTES:
+            sink.take(member.feed(batch, start_ms + len(names)))
+            batch, held = [], 0
+    sink.take(member.feed(batch, start_ms + len(names)))
+    sink.take(member.run_out(start_ms + len(names)))
+    for reference_id in sorted(sink.latest):
+        out.write(sink.latest[reference_id].decode() + "\n")
+    sink.summary.inputs = len(names)
+    sink.summary.references = len(sink.latest)
+    sink.summary.dispositions = member.dispositions
+    return sink.summary
+
+
+def _values(each: Input) -> list[bytes]:
+    try:
+        data = each.read()
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+        raise UsageError(f"cannot read {each.name}: {error}") from error
+    return split_event_file(data) if each.name.endswith(EVENT_SUFFIXES) else [data]

@@ -1,0 +1,43 @@
+"""From settings to a Pipeline: the one place where a site's decisions meet the topology.
+
+Rules of this file: construction only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from processors.dicom import ReadingPolicy
+from processors.errors import SettingsError
+from processors.pipeline.decode import Decoder
+from processors.pipeline.topology import Pipeline
+from processors.settings import Settings
+
+
+def decoder_of(settings: Settings) -> Decoder:
+    root = settings.documents.root
+    return Decoder(ReadingPolicy(site_zone=settings.policy().identity.site_zone), Path(root) if root else None)
+
+
+def pipeline_of(settings: Settings, partitions: int) -> Pipeline:
+    """A topology for an intake of `partitions`. Raises SettingsError if the pseudonym key cannot be read."""
+    return Pipeline(
+        settings.policy(),
+        decoder_of(settings),
+        partitions,
+        settings.topics.intake,
+        _pseudonym_key(settings.analytics.pseudonym_key_file),
+        settings.state.cached_instances,
+    )
+
+
+def _pseudonym_key(path: str) -> bytes:
+    if not path:
+        return b""
+    try:
+        key = Path(path).read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"analytics.pseudonym_key_file: cannot read {path}: {error.strerror}") from error
+    if not key:
+        raise SettingsError(f"analytics.pseudonym_key_file: {path} is empty; write a secret key into it")
+    return key
