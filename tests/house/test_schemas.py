@@ -66,7 +66,7 @@ def examples(*topics: str) -> list[Any]:
         pytest.param(json.loads(text), id=f"{topic}/{name}")
         for topic in topics
         for name, text in files_of(topic).items()
-        if name.startswith("examples/")
+        if name.startswith("examples/") and name.endswith(".json")
     ]
 
 
