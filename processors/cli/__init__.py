@@ -1,0 +1,106 @@
+"""The command line: `imaging-reference`, one file a command.
+
+Rules of this room: argv, printing and exit codes, and nothing else prints. A command's module is imported
+when it is called, and imports its engine when it runs, so that `--help` is quick. What goes wrong is one line
+on standard error; only a mistake of ours shows a traceback.
+
+    exit 0   done
+         1   the broker, a topic or a folder is not as it must be; with `assemble --strict`, dead letters
+         2   wrong use: options, settings, files that cannot be read
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module, metadata
+
+import click
+
+from processors.errors import OperatorError
+
+_COMMANDS = {
+    "demo": "Show the whole thing at work, without Kafka or Docker.",
+    "assemble": "Turn DICOM files or event files into references, without a broker.",
+    "run": "Run the stream processor against Kafka.",
+    "topics": "Create the topics, or check them.",
+    "publish": "Send DICOM files or event files to the input topics.",
+}
+_MISSING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+
+
+class _Commands(click.Group):
+    """Imports a command's module when it is asked for; the list of commands needs none of them."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"processors.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(metadata.version("imaging-reference-processors"))
+        ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    epilog="Example: imaging-reference demo --once",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def program() -> None:
+    """DICOM arrival and report events on Kafka become FHIR imaging references, exactly once."""
+
+
+def main() -> None:
+    """Entry point: runs a command and ends the process with its exit code."""
+    sys.exit(_outcome())
+
+
+def _outcome() -> int:
+    try:
+        return program.main(prog_name="imaging-reference", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "imaging-reference"
+        return _complain(f"{error.format_message()} See {where} --help.", error.exit_code)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except click.Abort:
+        return _complain("interrupted", 130)
+    except OperatorError as error:
+        return _complain(str(error), error.exit_code)
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", 2 if isinstance(error, _MISSING) else 1)
+
+
+def _complain(message: str, exit_code: int) -> int:
+    click.echo("imaging-reference: " + " ".join(message.split()), err=True)
+    return exit_code
+
+
+def _reader_left() -> int:
+    """`| head` has seen enough: as with other filters, no words, and the exit code of SIGPIPE."""
+    sys.stdout = sys.stderr  # or Python's flush at exit would complain of the same pipe again
+    return 141
