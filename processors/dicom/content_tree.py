@@ -1,7 +1,7 @@
 """The content tree of a structured report (PS3.3 C.17.3): every content item once, with its path.
 
-Rules of this file: the walk, paths and by-reference lookup; what an item means belongs to its reader. The walk
-is iterative and linear in the number of content items.
+Rules of this file: the walk, paths and by-reference lookup; what an item means belongs to its reader. The
+walk is iterative and linear in the number of content items.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class ContentItem:
 
     dataset: Dataset
     path: str
-    """`1.5.1.6`: the root is 1, then ordinals from 1 (PS3.3 (0040,DB73)). Valid only with the document's UID."""
+    """`1.5.1.6`: the root is 1, then ordinals from 1 ((0040,DB73)); valid only with the document's UID."""
     depth: int
     value_type: str
     """(0040,A040): CONTAINER, NUM, IMAGE …; empty for a by-reference item."""
     name: Concept
-    """Concept Name (0040,A043), empty if it has none. Below the root read without warnings: most names are never
-    published."""
+    """Concept Name (0040,A043), empty if it has none. Below the root read without warnings: most names are
+    never published."""
     parent: ContentItem | None = None
     children: list[ContentItem] = field(default_factory=list)
 
@@ -52,7 +52,8 @@ class ContentTree:
 
     def target(self, item: ContentItem, reading: Reading) -> ContentItem | None:
         """What a by-reference item stands for (PS3.3 C.17.3.2.5), or None if its path leads nowhere or to
-        another by-reference item."""
+        another by-reference item.
+        """
         path = unsigned_numbers(item.dataset, "ReferencedContentItemIdentifier", reading)
         target = self.by_path.get(".".join(map(str, path)))
         return None if target is None or is_by_reference(target) else target

@@ -52,8 +52,10 @@ class Companions:
             self._rois[beside] = str(number)
 
     def focus(self) -> Iterator[tuple[str, list[Focus]]]:
-        """Path of each segment reference, and the images or series it was drawn on. Beside several segments it is
-        not said whose source an image is."""
+        """Path of each segment reference, and the images or series it was drawn on.
+
+        Beside several segments it is not said whose source an image is.
+        """
         for beside, segments in self._segments.items():
             if len(segments) == 1:
                 yield segments[0], self._sources[beside]

@@ -1,4 +1,4 @@
-"""What content items inherit from those above them: the observation they belong to, its site, an image library.
+"""What content items inherit from those above: the observation they belong to, its site, an image library.
 
 Rules of this file: concept names of PS3.16 and what they mean for the items below; no references.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from processors.core.body_sites import coded_site
 from processors.core.events import Concept, Measurement
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.dicom.codes import first_code, is_code
@@ -63,8 +64,10 @@ def finding_site(item: ContentItem, reading: Reading) -> Concept | None:
             continue
         side = next((c for c in child.children if is_code(c.name, SNOMED_CT, _LATERALITY)), None)
         laterality = first_code(side.dataset, "ConceptCodeSequence", reading) if side else None
-        words = [_words(concept) for concept in (site, laterality) if concept]
-        return site._replace(text=", ".join(filter(None, words))) if laterality else site
+        words = _words(laterality) if laterality else ""
+        if site.coding:
+            return coded_site(site.coding, words)
+        return Concept(text=", ".join(filter(None, (site.text, words))))
     return None
 
 

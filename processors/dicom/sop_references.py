@@ -61,8 +61,11 @@ def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) 
 def _subset(
     reference: Dataset, sop_class_uid: str, reading: Reading
 ) -> tuple[SubsetKind, tuple[str, ...]] | None:
-    """Segments of a segmentation, else frames; the SOP Class decides what a subset means (FHIR instance.subset),
-    so frames of a segmentation are not said. None if there are frame numbers and all are unusable."""
+    """Segments of a segmentation, else frames: the SOP Class decides what a subset means (FHIR
+    instance.subset), so frames of a segmentation are not said.
+
+    None if there are frame numbers and all are unusable.
+    """
     if sop_class_uid in SEGMENTATIONS:
         segments = sorted(set(unsigned_numbers(reference, "ReferencedSegmentNumber", reading)))
         return (SubsetKind.SEGMENTS, tuple(map(str, segments))) if segments else (SubsetKind.NONE, ())
@@ -74,7 +77,7 @@ def _subset(
 
 
 def _channels(reference: Dataset, reading: Reading) -> tuple[str, ...]:
-    """Pairs of multiplex group and channel, `M\\C` (PS3.3 C.18.5.1.1)."""
+    r"""Pairs of multiplex group and channel, `M\C` (PS3.3 C.18.5.1.1)."""
     if not has(reference, "ReferencedWaveformChannels"):
         return ()
     numbers = unsigned_numbers(reference, "ReferencedWaveformChannels", reading)

@@ -1,7 +1,7 @@
 """SCOORD and SCOORD3D content items (PS3.3 C.18.6, C.18.9) as regions in FHIR's words.
 
-Rules of this file: geometry of one item. A region that breaks a rule is no region; nothing is mended, moved or
-converted, but a polygon's last vertex, where rounding alone sets it off from the first.
+Rules of this file: geometry of one item. A region that breaks a rule is no region; nothing is mended, moved
+or converted, but a polygon's last vertex, where rounding alone sets it off from the first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MAX_BINARY32 = 3.4028235e38
 
 
 def plane_regions(item: Dataset, reading: Reading) -> tuple[Region, ...]:
-    """Regions of a SCOORD: one, or a point each for MULTIPOINT, which R5 has no 2D code for (MAPPING T10).
+    r"""Regions of a SCOORD: one, or a point each for MULTIPOINT, which R5 has no 2D code for (MAPPING T10).
 
     Empty if the graphic type, the count or a number is wrong, and for Pixel Origin Interpretation (0048,0301)
     VOLUME: those coordinates count from the Total Pixel Matrix, FHIR's from the image or frame (MAPPING T11).
-    The origins are otherwise the same: 0\\0 is the top left corner of the top left pixel (PS3.3 C.18.6).
+    The origins are otherwise the same: 0\0 is the top left corner of the top left pixel (PS3.3 C.18.6).
     """
     if first(item, "PixelOriginInterpretation", reading).upper() == "VOLUME":
         return ()
@@ -36,8 +36,10 @@ def plane_regions(item: Dataset, reading: Reading) -> tuple[Region, ...]:
 
 
 def space_region(item: Dataset, reading: Reading) -> Region | None:
-    """Region of a SCOORD3D in mm of its frame of reference, or None if the type, count or a number is wrong or a
-    polygon is open beyond rounding (PS3.3 C.18.9.1.2)."""
+    """Region of a SCOORD3D in mm of its frame of reference.
+
+    None if the type, the count or a number is wrong, or a polygon is open beyond rounding (PS3.3 C.18.9.1.2).
+    """
     region = _region(item, reading)
     if region_problem_3d(region):
         return None

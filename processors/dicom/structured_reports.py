@@ -1,8 +1,8 @@
-"""Structured reports of every class to documents: measurements, and the regions, segments and images they rest on.
+"""Structured reports of every class to documents: observations, and the regions and images they rest on.
 
-Rules of this file: one pass for all SR classes (MAPPING 2.3); content is recognised by concept names, never by
-template ids, which writers leave out (PS3.16 TID 1500, 1410, 1411, 1501, 300). Geometry is in `spatial`, what
-items inherit in `report_context`, what items of one group mean for each other in `group_companions`.
+Rules of this file: one pass for all SR classes (MAPPING 2.3); content is recognised by concept names, never
+by template ids, which writers leave out (PS3.16 TID 1500, 1410, 1411, 1501, 300). Geometry is in `spatial`,
+what items inherit in `report_context`, what siblings mean for each other in `group_companions`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _REFERENCES = ("IMAGE", "WAVEFORM", "COMPOSITE")
 def read_structured_report(reading: Reading, path: DocumentPath, policy: ReadingPolicy) -> Document:
     """The report as a document; PARTIAL and PRELIMINARY ones, too, since ImagingSelection knows no drafts.
 
-    `problem` is set where items refer to something and none of it is usable; a report that refers to nothing is
-    just empty. Raises Refused for an unusable SOP Class UID and `nesting_too_deep`.
+    `problem` is set where items refer to something and none of it is usable; a report that refers to nothing
+    is just empty. Raises Refused for an unusable SOP Class UID and `nesting_too_deep`.
     """
     document = document_frame(reading, path, policy, MODALITY)
     report = _Report(document, content_tree(reading, policy), evidence(reading), reading)
@@ -105,7 +105,7 @@ class _Report:
         )
 
     def _plane(self, item: ContentItem) -> None:
-        """A SCOORD: a region on the images it is selected from; where it is none, those images as they are."""
+        """A SCOORD: a region on the images it is selected from; if it is none, those images as they are."""
         self.tried = True
         regions = plane_regions(item.dataset, self._reading)
         if not regions:
@@ -145,7 +145,8 @@ class _Report:
 
     def _reference(self, item: ContentItem, referring: ContentItem) -> None:
         """An image, waveform or composite object as it is; `referring` is the item itself or its by-reference
-        target, whose reference it is."""
+        target, whose reference it is.
+        """
         self.tried = True
         references = sop_references(referring.dataset, self._places, self._reading)
         self.frames_unusable |= references.frames_unusable
@@ -153,7 +154,7 @@ class _Report:
         self._add(GroupKind.REFERENCE, item, code, references.items, references.focus)
 
     def _resolve(self, item: ContentItem) -> None:
-        """A by-reference item: another use of a region, or a reference of its own to the image it points at."""
+        """A by-reference item: another use of a region, or its own reference to the image it points at."""
         target = self._target(item)
         if target is None:
             return
@@ -214,7 +215,7 @@ class _Report:
         return (Focus(FocusKind.GROUP, key),)
 
     def _content_item(self, *items: ContentItem | None) -> ReportedItem:
-        """The report itself; its subset the Observation UID (0040,A171), type 3, of the first item that has one."""
+        """The report, its subset the Observation UID (0040,A171), type 3, of the first item with one."""
         uids = (uid(item.dataset, "ObservationUID", self._reading) for item in items if item)
         observation_uid = next(filter(None, uids), "")
         return ReportedItem(

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, TM
 
 from tests.builders.images import ct, encoded, enhanced_ct, identify
 
@@ -48,8 +49,8 @@ def key_objects(
         manufacturer="Example",
     )
     identify(document)
-    document.ContentDate = "20260102"
-    document.ContentTime = content_time
+    document.ContentDate = DA("20260102")
+    document.ContentTime = TM(content_time)
     return document
 
 
@@ -60,7 +61,7 @@ def nodule_selection(sop: str = "2.999.1.200.1") -> KeyObjectSelectionDocument:
 
 
 def frame_selection() -> KeyObjectSelectionDocument:
-    """G4 as a data set: three IMAGE items on frames 12\\13, 40 and 13 of one Enhanced CT."""
+    r"""G4 as a data set: three IMAGE items on frames 12\13, 40 and 13 of one Enhanced CT."""
     document = key_objects("2.999.1.200.2", [enhanced_ct()])
     whole = document.ContentSequence[-1]
     items = []

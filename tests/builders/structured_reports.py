@@ -27,6 +27,7 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, TM
 
 from tests.builders.images import FRAME_OF_REFERENCE, ct, encoded, identify, ultrasound
 
@@ -52,7 +53,7 @@ def tracking() -> TrackingIdentifier:
 
 
 def report(sop: str, groups: Sequence[Group], evidence: Sequence[Dataset]) -> Comprehensive3DSR:
-    """Comprehensive 3D SR `sop` of series 2.999.1.100 number 100; the measurement groups are 1.5.1, 1.5.2 …"""
+    """Report `sop` of series 2.999.1.100, number 100; its measurement groups are 1.5.1, 1.5.2 …"""
     content = MeasurementReport(
         observation_context=observer(),
         procedure_reported=Code("25045-6", "LN", "CT unspecified body region"),
@@ -69,8 +70,8 @@ def report(sop: str, groups: Sequence[Group], evidence: Sequence[Dataset]) -> Co
         is_complete=True,
     )
     identify(document)
-    document.ContentDate = "20260102"
-    document.ContentTime = "113000"
+    document.ContentDate = DA("20260102")
+    document.ContentTime = TM("113000")
     return document
 
 
