@@ -46,18 +46,18 @@ class Work:
     everything: bool = False
     expired: list[DocumentPath] = field(default_factory=list)
     """Documents whose unresolved references are given up."""
-    messages: list[object] = field(default_factory=list)
-    """Events for other studies."""
+    messages: list[tuple[object, Origin]] = field(default_factory=list)
+    """Events for other studies, each with the record it comes from."""
     traceparent: bytes = b""
     views: dict[str, FamilyView] = field(default_factory=dict)
     """What evaluation saw, by canonical UID; the dispositions of documents need it."""
 
-    def note(self, effect: Effect) -> None:
+    def note(self, effect: Effect, origin: Origin) -> None:
         self.series |= effect.now_series
         self.documents |= effect.now_documents
         self.selections |= effect.now_selections
         self.everything = self.everything or effect.now_all
-        self.messages += effect.messages
+        self.messages += [(message, origin) for message in effect.messages]
 
 
 class Evaluator:
@@ -208,7 +208,7 @@ class Evaluator:
             if digest != sent:
                 state.sent[target] = (sequence + 1, digest)
                 study.touched_documents.add(path)
-                work.messages.append(fragment._replace(sequence=sequence + 1))
+                work.messages.append((fragment._replace(sequence=sequence + 1), state.origin))
 
     def _publish_selection(
         self, work: Work, key: SelectionKey, context: Context, step: Step, now_ms: int

@@ -202,7 +202,7 @@ class Pipeline:
         if study.due_at_ms is not None and study.due_at_ms <= at_ms:
             _close_due_series(work, reader.clock.now_ms(now_ms))
         effect = fold(study, event, origin, self._policy.hide_quality_rejections)
-        self._note(work, effect, event, at_ms, record)
+        self._note(work, effect, event, origin, at_ms, record)
         for warning in effect.warnings:
             step.events["warning", warning] += 1
         if effect.arrived_document is not None:
@@ -210,7 +210,9 @@ class Pipeline:
         else:
             step.dispositions[effect.disposition] += 1
 
-    def _note(self, work: Work, effect: Effect, event: Any, at_ms: int, record: Record) -> None:
+    def _note(
+        self, work: Work, effect: Effect, event: Any, origin: Origin, at_ms: int, record: Record
+    ) -> None:
         study = work.study
         if effect.opened or effect.completed:
             uid = event.series_instance_uid if effect.opened == "" else effect.opened
@@ -225,7 +227,7 @@ class Pipeline:
                 work.closed[uid] = rule_at_once(series)
                 close(series)
         if type(event) is not InstanceArrived:
-            work.note(effect)
+            work.note(effect, origin)
             work.traceparent = _traceparent(record) or work.traceparent
 
     def _completeness(self, event: Any) -> Completeness:
@@ -284,8 +286,8 @@ class Pipeline:
             home = self._homes[work.home]
             at_ms = min(home.clock.now_ms(now_ms), now_ms)
             self._evaluator.evaluate(work, step, at_ms, now_ms)
-            for message in work.messages:
-                self._send(step, work, message, at_ms)
+            for message, origin in work.messages:
+                self._send(step, message, origin, at_ms)
             entries = [
                 StateEntry(
                     work.home,
@@ -299,9 +301,9 @@ class Pipeline:
                 home.store.put(entries)
                 step.entries += entries
 
-    def _send(self, step: Step, work: Work, message: Any, at_ms: int) -> None:
+    def _send(self, step: Step, message: Any, origin: Origin, at_ms: int) -> None:
         target = home_of(message.study_instance_uid, self._partitions)
-        step.outputs.append(_to_intake(message, target, ("", work.home, -1), at_ms, []))
+        step.outputs.append(_to_intake(message, target, origin, at_ms, []))
 
     def _dispose(
         self,
