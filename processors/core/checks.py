@@ -17,6 +17,13 @@ from processors.core.check_texts import text_problems
 from processors.core.events import SubsetKind
 from processors.core.graphics import region_problem_2d, region_problem_3d
 from processors.core.reference import ImagingReference, Kind, ReferencedInstance
+from processors.core.vocabulary import (
+    KEY_OBJECT_SELECTION,
+    PRESENTATION_STATES,
+    SEGMENTATIONS,
+    STRUCTURE_SETS,
+    STRUCTURED_REPORTS,
+)
 
 is_uid = re.compile(r"(?!.{65})[0-9]++(?:\.[0-9]++)*+\Z").match
 """PS3.5 9.1, save that a component may begin with 0: archives hold such UIDs and answer to no other.
@@ -37,10 +44,17 @@ _is_endpoint = re.compile(
 UNSIGNED_INT_MAX = 2**31 - 1
 """FHIR datatype unsignedInt."""
 
-SEGMENTATIONS = frozenset(f"1.2.840.10008.5.1.4.1.1.66.{n}" for n in (4, 5, 7))
-STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
-_STRUCTURED_REPORTS = "1.2.840.10008.5.1.4.1.1.88."
-_PRESENTATION_STATES = "1.2.840.10008.5.1.4.1.1.11."
+_STANDARD = "1.2.840.10008.5.1.4.1.1."
+_SUBSET_FAMILIES = {
+    SubsetKind.SEGMENTS: (f"{_STANDARD}66.",),
+    SubsetKind.ROIS: (f"{_STANDARD}481.",),
+    SubsetKind.CONTENT_ITEMS: (f"{_STANDARD}88.", f"{_STANDARD}78.6", f"{_STANDARD}79.1"),
+}
+"""How the SOP Classes with such a subset begin, coming ones included: R5 reads a subset by the class."""
+_DOCUMENTS = STRUCTURED_REPORTS | {KEY_OBJECT_SELECTION}
+_NO_FRAMES = _DOCUMENTS | SEGMENTATIONS | STRUCTURE_SETS
+"""A segmentation has frames, too, but frames and segments cannot both be said: segments are (MAPPING 1.2)."""
+_NO_IMAGES = _DOCUMENTS | PRESENTATION_STATES | STRUCTURE_SETS
 
 
 def check(reference: ImagingReference) -> list[str]:
@@ -108,7 +122,7 @@ def _list_problems(reference: ImagingReference) -> Iterator[str]:
 
 def _detail_problems(reference: ImagingReference, instance: ReferencedInstance) -> Iterator[str]:
     yield from _subset_problems(instance)
-    if instance.regions_2d and not _may_be_image(instance.sop_class_uid):
+    if instance.regions_2d and instance.sop_class_uid in _NO_IMAGES:
         yield "instance.imageRegion2D: only on an image"
     for region in instance.regions_2d:
         problem = region_problem_2d(region)
@@ -142,24 +156,15 @@ def _subset_problems(instance: ReferencedInstance) -> Iterator[str]:
             yield "instance.subset: in numeric order"
         if 0 in numbers and kind is not SubsetKind.ROIS:
             yield "instance.subset: frames and segments count from 1"
-    wanted = _subset_kind_of(instance.sop_class_uid)
-    if subset and wanted is not None and kind is not wanted:
+    if kind and not _fits_class(kind, instance.sop_class_uid):
         yield "instance.subset: is of the kind that the SOP Class decides"
 
 
-def _subset_kind_of(sop_class_uid: str) -> SubsetKind | None:
-    """R5 reads a subset by the SOP Class; None where more than one reading is possible."""
-    if sop_class_uid in SEGMENTATIONS:
-        return SubsetKind.SEGMENTS
-    if sop_class_uid == STRUCTURE_SET:
-        return SubsetKind.ROIS
-    return SubsetKind.CONTENT_ITEMS if sop_class_uid.startswith(_STRUCTURED_REPORTS) else None
-
-
-def _may_be_image(sop_class_uid: str) -> bool:
-    return sop_class_uid != STRUCTURE_SET and not sop_class_uid.startswith(
-        (_STRUCTURED_REPORTS, _PRESENTATION_STATES)
-    )
+def _fits_class(kind: SubsetKind, sop_class_uid: str) -> bool:
+    """A class that is not said, or is private, may have any."""
+    if kind is SubsetKind.FRAMES:
+        return sop_class_uid not in _NO_FRAMES
+    return not sop_class_uid.startswith(_STANDARD) or sop_class_uid.startswith(_SUBSET_FAMILIES[kind])
 
 
 def _instant(text: str) -> bool:

@@ -9,16 +9,15 @@ from typing import Any
 
 from processors.core.events import Code, Concept, Performer
 from processors.core.reference import Identifier
+from processors.core.vocabulary import DCM, DICOM_UID_SYSTEM
 
 SYSTEMS = {
-    "DCM": "http://dicom.nema.org/resources/ontology/DCM",
-    "SCT": "http://snomed.info/sct",
+    "DCM": DCM,
     "URI": "urn:ietf:rfc:3986",
-    "UID": "urn:dicom:uid",
     "ACSN": "http://terminology.hl7.org/CodeSystem/v2-0203",
     "PARTICIPATION": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
 }
-"""Short name → code system of MAPPING 5.3."""
+"""Short name → code system, of those that we choose ourselves (MAPPING 5.3)."""
 
 PARTICIPATION_DISPLAYS = {
     "CON": "consultant",
@@ -65,7 +64,7 @@ def identifier_of(identifier: Identifier) -> dict[str, Any]:
 
 def uid_identifier(uid: str) -> dict[str, Any]:
     """A DICOM UID as Identifier (NamingSystem DUI); the value is a string: components may begin with 0."""
-    return {"system": SYSTEMS["UID"], "value": f"urn:oid:{uid}"}
+    return {"system": DICOM_UID_SYSTEM, "value": f"urn:oid:{uid}"}
 
 
 def reference_to(resource_type: str, resource_id: str) -> dict[str, Any]:

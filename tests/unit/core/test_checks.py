@@ -154,6 +154,9 @@ def test_a_broken_head_is_named(changes: dict[str, Any], element: str) -> None:
         ({"subset_kind": SubsetKind.FRAMES, "subset": ("1",), "sop_class_uid": SEG}, "instance.subset"),
         ({"subset_kind": SubsetKind.FRAMES, "subset": ("1",), "sop_class_uid": RTSTRUCT}, "instance.subset"),
         ({"subset_kind": SubsetKind.SEGMENTS, "subset": ("1",), "sop_class_uid": SR}, "instance.subset"),
+        ({"subset_kind": SubsetKind.SEGMENTS, "subset": ("1",)}, "instance.subset"),
+        ({"subset_kind": SubsetKind.ROIS, "subset": ("1",)}, "instance.subset"),
+        ({"subset_kind": SubsetKind.CONTENT_ITEMS, "subset": ("1.2",)}, "instance.subset"),
         ({"waveform_channels": ("0\\1",)}, "instance.extension"),
         ({"waveform_channels": ("1\\1", "1\\1")}, "instance.extension"),
     ],
@@ -169,6 +172,8 @@ def test_subsets_of_each_kind() -> None:
         (SEG, SubsetKind.SEGMENTS, ("1",)),
         (RTSTRUCT, SubsetKind.ROIS, ("0", "3")),
         (SR, SubsetKind.CONTENT_ITEMS, ("2.999.1.2", "2.999.1.10")),
+        ("", SubsetKind.SEGMENTS, ("1",)),
+        ("2.999.1.1", SubsetKind.ROIS, ("1",)),
     ):
         assert with_instance(sop_class_uid=sop_class, subset_kind=kind, subset=subset) == []
 
