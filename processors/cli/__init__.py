@@ -88,8 +88,6 @@ def _outcome() -> int:
         return _complain("interrupted", 130)
     except OperatorError as error:
         return _complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        return _reader_left()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}", 2 if isinstance(error, _MISSING) else 1)
@@ -98,9 +96,3 @@ def _outcome() -> int:
 def _complain(message: str, exit_code: int) -> int:
     click.echo("imaging-reference: " + " ".join(message.split()), err=True)
     return exit_code
-
-
-def _reader_left() -> int:
-    """`| head` has seen enough: as with other filters, no words, and the exit code of SIGPIPE."""
-    sys.stdout = sys.stderr  # or Python's flush at exit would complain of the same pipe again
-    return 141
