@@ -111,7 +111,7 @@ class _Report:
         if not regions:
             self._reading.warn(WarningCode.REGION_DROPPED)
         selected = [(child, image) for child in item.children if (image := self._selected(child))]
-        if not item.children:
+        if not selected and not any(map(is_by_reference, item.children)):
             self._reading.warn(WarningCode.REFERENCE_MISSING)
         if not regions:
             for child, image in selected:

