@@ -30,14 +30,19 @@ class SopReferences(NamedTuple):
 def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) -> SopReferences:
     """Instances that an IMAGE, WAVEFORM or COMPOSITE item names.
 
-    Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or its UID is missing.
+    Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or a UID in it is missing,
+    and where a frame number is none.
     """
     found: list[ReportedItem] = []
     focus: list[Focus] = []
     frames_unusable = False
-    for reference in items(content_item, "ReferencedSOPSequence", reading):
+    references = items(content_item, "ReferencedSOPSequence", reading)
+    if not references:
+        reading.warn(WarningCode.REFERENCE_MISSING)
+    for reference in references:
         sop_instance_uid = uid(reference, "ReferencedSOPInstanceUID", reading)
         if not sop_instance_uid:
+            reading.warn(WarningCode.REFERENCE_MISSING)
             continue
         sop_class_uid = uid(reference, "ReferencedSOPClassUID", reading)
         subset = _subset(reference, sop_class_uid, reading)
@@ -53,8 +58,6 @@ def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) 
         )
         found.append(item)
         focus += _presentation_states(reference, evidence, reading)
-    if not found and not frames_unusable:
-        reading.warn(WarningCode.REFERENCE_MISSING)
     return SopReferences(tuple(found), tuple(focus), frames_unusable)
 
 
@@ -71,6 +74,8 @@ def _subset(
         return (SubsetKind.SEGMENTS, tuple(map(str, segments))) if segments else (SubsetKind.NONE, ())
     sent = whole_numbers(reference, "ReferencedFrameNumber", reading)
     frames = sorted({number for number in sent if number})  # the first frame is 1 (PS3.3 table 10-3)
+    if not all(sent):
+        reading.warn(WarningCode.REFERENCE_MISSING)
     if sent and not frames:
         return None
     return (SubsetKind.FRAMES, tuple(map(str, frames))) if frames else (SubsetKind.NONE, ())

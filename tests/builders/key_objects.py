@@ -13,7 +13,6 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DA, TM
 
 from tests.builders.images import ct, encoded, enhanced_ct, identify
 
@@ -49,8 +48,8 @@ def key_objects(
         manufacturer="Example",
     )
     identify(document)
-    document.ContentDate = DA("20260102")
-    document.ContentTime = TM(content_time)
+    document.add_new("ContentDate", "DA", "20260102")
+    document.add_new("ContentTime", "TM", content_time)
     return document
 
 

@@ -27,7 +27,6 @@ from highdicom.sr import (
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DA, TM
 
 from tests.builders.images import FRAME_OF_REFERENCE, ct, encoded, identify, ultrasound
 
@@ -70,8 +69,8 @@ def report(sop: str, groups: Sequence[Group], evidence: Sequence[Dataset]) -> Co
         is_complete=True,
     )
     identify(document)
-    document.ContentDate = DA("20260102")
-    document.ContentTime = TM("113000")
+    document.add_new("ContentDate", "DA", "20260102")
+    document.add_new("ContentTime", "TM", "113000")
     return document
 
 

@@ -188,6 +188,7 @@ def test_report_with_nothing_usable_is_a_problem_only_if_it_tried(
 
 def test_frames_are_sorted_and_unique_without_those_that_are_none() -> None:
     document = read(report_of(image_item(enhanced_ct(), frames=[12, 2, 12, 0]), images=[enhanced_ct()]))
+    assert document.warnings == (WarningCode.REFERENCE_MISSING,)
     (reported,) = document.groups[0].items
     assert (reported.subset_kind, reported.subset) == (SubsetKind.FRAMES, ("2", "12"))
 
