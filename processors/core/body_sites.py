@@ -159,9 +159,7 @@ def body_site(header: SeriesHeader, body_parts: Mapping[str, tuple[str, str]]) -
 
 
 def coded_site(code: Code, laterality: str = "") -> Concept:
-    """An anatomic code with SNOMED CT's own name for display; the sender's meaning and `laterality` as
-    text.
-    """
+    """An anatomic code with SNOMED CT's own name as display; the sender's words and `laterality` as text."""
     display = _DISPLAYS.get(code.code, code.display) if code.system == SNOMED_CT else code.display
     text = _words(code.display, laterality)
     return Concept(code._replace(display=display), "" if text == display else text)

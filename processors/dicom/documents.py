@@ -37,9 +37,7 @@ def document_frame(reading: Reading, path: DocumentPath, policy: ReadingPolicy, 
 
 
 def referenced_documents(reading: Reading, keyword: str) -> tuple[DocumentPath, ...]:
-    """Documents of a Hierarchical SOP Instance Reference Macro (PS3.3 C.17.2.1) at the root, in order,
-    unique.
-    """
+    """Documents of a Hierarchical SOP Instance Reference Macro (PS3.3 C.17.2.1) at the root, each once."""
     found: dict[DocumentPath, None] = {}
     for study in items(reading.dataset, keyword, reading):
         study_uid = uid(study, "StudyInstanceUID", reading)

@@ -108,9 +108,7 @@ def sniffed(data: bytes, at: int) -> Encoding | None:
 
 
 def _fits(data: bytes, header: ElementHeader, end: int, encoding: Encoding) -> bool:
-    """Whether after the element comes `end` or a header with a higher tag (and, where explicit, a known
-    VR).
-    """
+    """Whether after the element comes `end`, or a header with a higher tag and a VR that can be."""
     if header.length == UNDEFINED:
         following = header_at(data, header.value_at, encoding) if header.value_at + 8 <= end else None
         return following is not None and following.tag in (ITEM, SEQUENCE_END)

@@ -76,9 +76,7 @@ def _date(da: str, reading: Reading) -> date | None:
 
 
 def _time(tm: str, reading: Reading) -> tuple[time, str] | None:
-    """PS3.5 6.2 TM, to the second or finer; HH:MM:SS is the old form. Second 60 has no place in a FHIR
-    instant.
-    """
+    """PS3.5 6.2 TM, to the second or finer; HH:MM:SS is the old form. A leap second is unusable."""
     match = _TIME.match(tm)
     try:
         seconds = time(int(match[1]), int(match[3]), int(match[4])) if match else None

@@ -28,7 +28,6 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _PACKED = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
 _BULK = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 _CHARSET = 0x00080005
-_UTF_8 = "ISO_IR 192"
 
 
 def read_json(model: Mapping[str, object], policy: ReadingPolicy = DEFAULT_POLICY) -> Reading:
@@ -43,8 +42,14 @@ def read_json(model: Mapping[str, object], policy: ReadingPolicy = DEFAULT_POLIC
 
 
 def canonical_bytes(model: Mapping[str, object]) -> bytes:
-    """The model as bytes that do not depend on the order of its members or on white space."""
-    return json.dumps(model, sort_keys=True, separators=(",", ":"), default=str).encode("ascii")
+    """The model as bytes that do not depend on the order of its members or on white space.
+
+    Raises Refused `nesting_too_deep`: members that are no elements may be nested, too.
+    """
+    try:
+        return json.dumps(model, sort_keys=True, separators=(",", ":"), default=str).encode("ascii")
+    except RecursionError:
+        raise Refused(DeadLetterCode.NESTING_TOO_DEEP, "the JSON is nested too deeply") from None
 
 
 def _dataset(model: Mapping[str, object], reading: Reading, levels: int) -> Dataset:
@@ -62,11 +67,8 @@ def _dataset(model: Mapping[str, object], reading: Reading, levels: int) -> Data
             packed = _packed(vr, value, member.get("InlineBinary"), reading)
             elements[BaseTag(tag)] = RawDataElement(BaseTag(tag), vr, len(packed), packed, 0, False, True)
     dataset = Dataset(elements)
-    dataset.set_original_encoding(False, True, _UTF_8_CODEC)
+    dataset.set_original_encoding(False, True, "utf_8")
     return dataset
-
-
-_UTF_8_CODEC = "utf_8"
 
 
 def _sequence(value: object, reading: Reading, levels: int) -> Sequence:

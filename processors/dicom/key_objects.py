@@ -81,9 +81,7 @@ def _named(tree: ContentTree, reading: Reading) -> list[SopReferences]:
 
 
 def _merged(found: Iterable[ReportedItem]) -> tuple[ReportedItem, ...]:
-    """One entry for each SOP Instance, in order of first mention: subsets united; a whole one swallows
-    parts.
-    """
+    """One entry for each SOP Instance, in order: subsets are united, a whole instance swallows its parts."""
     entries: dict[str, ReportedItem] = {}
     for item in found:
         known = entries.get(item.sop_instance_uid)

@@ -34,9 +34,7 @@ def series_performers(reading: Reading) -> tuple[Performer, ...]:
 
 
 def document_performers(reading: Reading) -> tuple[Performer, ...]:
-    """Author observers (0040,A078), else the root's TID 1002 observers, as PRF; verifying observers as
-    VRF.
-    """
+    """Author observers (0040,A078), else the root's TID 1002 observers: PRF; verifying observers: VRF."""
     authors = items(reading.dataset, "AuthorObserverSequence", reading)
     found = [_author(author, reading) for author in authors]
     if not any(found):

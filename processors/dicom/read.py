@@ -124,6 +124,8 @@ def _inflated(data: bytes, start: int, limit: int) -> bytes | None:
         return None
     if stream.unconsumed_tail:
         raise Refused(DeadLetterCode.TOO_LARGE, "the inflated data set is larger than this site reads")
+    if not stream.eof:
+        raise Refused(DeadLetterCode.TRUNCATED_HEADER, "the deflated data set ends before its last block")
     return inflated
 
 
@@ -152,9 +154,7 @@ def _parsed(header: bytes, encoding: Encoding) -> Dataset:
 
 
 def _check_charset(reading: Reading) -> None:
-    """Warn of a Specific Character Set (0008,0005) that PS3.3 C.12.1.1.2 does not define, near misses
-    apart.
-    """
+    """Warn of a Specific Character Set (0008,0005) that is none of PS3.3 C.12.1.1.2, nor nearly one."""
     for value in texts(reading.dataset, "SpecificCharacterSet", reading):
         if _letters(value) not in _CHARSETS:
             reading.warn_once(WarningCode.CHARSET_UNKNOWN)

@@ -28,6 +28,11 @@ _LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
 _BIG_ITEMS = (b"\xff\xfe\xe0\x00", b"\xff\xfe\xe0\xdd")
 
 
+_UNCOUNTED = 4096
+"""How far an icon may run past the length around it, in bytes: 8 a fragment are known to be left out. Without
+a bound, nested icons could make the walk quadratic."""
+
+
 @dataclass(slots=True)
 class Shape:
     """What may be parsed: bytes up to `end`, with `patches` (position → bytes, same length) applied."""
@@ -35,8 +40,6 @@ class Shape:
     end: int = 0
     patches: dict[int, bytes] = field(default_factory=dict)
     warnings: list[WarningCode] = field(default_factory=list)
-    pixels_at: int = -1
-    """Where pixel data begins; -1 if there is none or it was not reached."""
 
     def warn(self, code: WarningCode) -> None:
         if code not in self.warnings:
@@ -81,6 +84,7 @@ class _Walk:
         self.max_depth = max_depth
         self.stack = [_Container(False, len(data), encoding, value_at=start)]
         self.shape = Shape(len(data))
+        self.padding_at = -1
 
     def run(self) -> Shape:
         while self.stack:
@@ -100,7 +104,7 @@ class _Walk:
     def _close(self, inner: _Container) -> None:
         """The innermost container is used up. One of undefined length wants a delimiter first."""
         if inner.length_at < 0 and len(self.stack) > 1:
-            raise _Malformed
+            self._cut_or_malformed(inner)
         if self.at > inner.end:
             raise _Malformed
         self.stack.pop()
@@ -213,7 +217,8 @@ class _Walk:
         """Encapsulated data in a header, an icon's as a rule. Its own delimiter is surer than a length around
         it that was counted without the encapsulation: such lengths are mended.
         """
-        after = fragments_end(self.data, header.value_at, inner.encoding)
+        limit = min(len(self.data), inner.end + _UNCOUNTED)
+        after = fragments_end(self.data, header.value_at, limit, inner.encoding)
         if after < 0:
             self._cut_or_malformed(inner)
         for outer in self.stack[1:]:
@@ -226,10 +231,10 @@ class _Walk:
         self.at = after
 
     def _pixel_data(self, header: ElementHeader) -> None:
-        self.shape.end = self.shape.pixels_at = self.top_at
+        self.shape.end = self.top_at
         after = header.value_at + header.length
         if header.length == UNDEFINED:
-            after = fragments_end(self.data, header.value_at, self.stack[0].encoding)
+            after = fragments_end(self.data, header.value_at, len(self.data), self.stack[0].encoding)
         if after < 0 or after > len(self.data):
             self.shape.warn(WarningCode.TRUNCATED_PIXEL_DATA)
 
@@ -247,9 +252,7 @@ class _Walk:
         return True
 
     def _inside(self, item: ElementHeader, sequence: _Container) -> Encoding:
-        """Items may be implicit VR within an explicit data set (UN sequences, PS3.5 6.2.2), not the
-        reverse.
-        """
+        """Items may be implicit VR within an explicit data set (PS3.5 6.2.2), not the reverse."""
         vr = self.data[item.value_at + 4 : item.value_at + 6]
         explicit = not sequence.encoding.implicit and vr.isalpha() and vr.isupper()
         return sequence.encoding._replace(implicit=not explicit)
@@ -270,15 +273,18 @@ class _Walk:
         """Whether only NUL bytes follow: some writers fill up to a block size."""
         if self.data[self.at : self.at + 4].strip(b"\x00"):
             return False
-        return self.data.count(b"\x00", self.at) == len(self.data) - self.at
+        if self.padding_at < 0:
+            self.padding_at = len(self.data.rstrip(b"\x00"))
+        return self.at >= self.padding_at
 
 
-def fragments_end(data: bytes, at: int, encoding: Encoding) -> int:
-    """Position after the sequence delimiter of encapsulated data that begins at `at`; -1 if it never
-    comes.
+def fragments_end(data: bytes, at: int, end: int, encoding: Encoding) -> int:
+    """Position after the sequence delimiter of encapsulated data that begins at `at`.
+
+    -1 if it does not come by `end`.
     """
     headers = struct.Struct("<HHI" if encoding.little else ">HHI")
-    while at + 8 <= len(data):
+    while at + 8 <= end:
         group, element, length = headers.unpack_from(data, at)
         tag = group << 16 | element
         if tag == SEQUENCE_END:
@@ -294,9 +300,7 @@ def tag_text_of(tag: int) -> str:
 
 
 def _is_sequence(header: ElementHeader) -> bool:
-    """SQ; UN or implicit VR if the dictionary says SQ, or if the length is undefined and it is not bulk
-    data.
-    """
+    """SQ; also UN and implicit VR if the dictionary says SQ, or of undefined length and no bulk data."""
     if header.vr == b"SQ":
         return True
     if header.vr not in (b"", b"UN"):

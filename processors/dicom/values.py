@@ -12,11 +12,10 @@ import math
 import re
 import struct
 import warnings as python_warnings
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pydicom.charset import decode_bytes
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -33,6 +32,8 @@ MAX_WHOLE_NUMBER = 2_147_483_647
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00", b"\xfe\xff\xdd\xe0", b"\xff\xfe\xe0\xdd")
+"""Item and sequence delimitation item (FFFE,E000), (FFFE,E0DD) in either byte order."""
 _TEXT_DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
 
 
@@ -123,7 +124,7 @@ def whole_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int | 
 
 
 def unsigned_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int, ...]:
-    """Values of a binary US or UL element (US unless the element says UL or its tag is UL)."""
+    """Values of a binary US or UL element."""
     packed = _packed(item, keyword)
     if packed is None:
         return tuple(n for n in whole_numbers(item, keyword, reading) if n is not None)
@@ -133,17 +134,21 @@ def unsigned_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int
 
 
 def singles(item: Dataset, keyword: str, reading: Reading) -> tuple[float, ...]:
-    """Values of an FL element (binary32); empty if its length is no multiple of 4."""
+    """Values of an FL element (binary32), NaN and infinities as they are; empty if its length is no multiple
+    of 4.
+    """
     packed = _packed(item, keyword)
     if packed is None:
-        return tuple(_floats(clean(raw_text(item, keyword, reading)).split("\\")))
+        sent = clean(raw_text(item, keyword, reading))
+        return tuple(_float(value) for value in sent.split("\\")) if sent else ()
     data, order, _ = packed
     return struct.unpack(f"{order}{len(data) // 4}f", data) if len(data) % 4 == 0 else ()
 
 
 def decimal(item: Dataset, keyword: str, reading: Reading) -> float | None:
-    """First value of a DS, or None if it is no finite number."""
-    return next(_floats(clean(raw_text(item, keyword, reading)).split("\\")), None)
+    """First finite value of a DS, or None."""
+    values = map(_float, clean(raw_text(item, keyword, reading)).split("\\"))
+    return next(filter(math.isfinite, values), None)
 
 
 def coordinate(value: float) -> int | float:
@@ -156,13 +161,15 @@ def coordinate(value: float) -> int | float:
 
 def items(item: Dataset, keyword: str, reading: Reading) -> list[Dataset]:
     """Items of a sequence; one that cannot be read counts as empty (`dataset_incomplete`)."""
-    tag = tag_of(keyword)
-    if tag not in item:
+    element = _element(item, keyword)
+    if element is None:
         return []
     try:
+        if isinstance(element, RawDataElement) and element.value and element.value[:4] not in _ITEM_TAGS:
+            raise ValueError  # pydicom takes any eight bytes for the start of an item
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
-            value = item[tag].value
+            value = item[element.tag].value
     except Exception:  # noqa: BLE001  pydicom raises whatever the bytes provoke
         reading.warn_once(WarningCode.DATASET_INCOMPLETE)
         return []
@@ -192,25 +199,26 @@ def _whole(value: str) -> int | None:
     return number if 0 <= number <= MAX_WHOLE_NUMBER else None
 
 
-def _floats(values: Iterable[str]) -> Iterator[float]:
-    for value in values:
-        try:
-            number = float(value)
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            yield number
+def _float(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _packed(item: Dataset, keyword: str) -> tuple[bytes, str, str] | None:
-    """Bytes, struct byte order and VR of an element held in binary; None for text or converted ones."""
+    """Bytes, struct byte order and VR of an element held in binary; None for text or converted ones.
+
+    In implicit VR and as UN, the VR is the dictionary's.
+    """
     element = _element(item, keyword)
     if element is None:
         return b"", "<", ""
     if not isinstance(element, RawDataElement) or element.VR in ("IS", "DS"):
         return None
     order = "<" if element.is_little_endian or element.VR == "UN" else ">"
-    return bytes(element.value or b""), order, element.VR or ""
+    vr = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
+    return bytes(element.value or b""), order, vr
 
 
 def _decoded(value: bytes, item: Dataset, reading: Reading) -> str:

@@ -1,0 +1,78 @@
+"""The Code Sequence Macro (PS3.3 8.8) to codes with a system."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.dataset import Dataset
+
+from processors.core.events import Code, Concept
+from processors.core.vocabulary import DCM, SNOMED_CT
+from processors.dicom.codes import code, first_code, is_code
+from processors.dicom.reading import Reading
+
+
+def entry(**attributes: str) -> Dataset:
+    item = Dataset()
+    for keyword, value in attributes.items():
+        setattr(item, keyword, value)
+    return item
+
+
+LONG = "CASE-LONG-CODE-00042"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected", "warnings"),
+    [
+        (
+            {"CodeValue": "113000", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Of Interest"},
+            Concept(Code(DCM, "113000", "Of Interest")),
+            [],
+        ),
+        ({"CodeValue": "113000", "CodingSchemeDesignator": "DCM"}, Concept(Code(DCM, "113000")), []),
+        (
+            {"LongCodeValue": LONG, "CodingSchemeDesignator": "99CASE", "CodingSchemeUID": "2.999.5"},
+            Concept(Code("urn:oid:2.999.5", LONG)),
+            [],
+        ),
+        (
+            {"LongCodeValue": LONG, "CodingSchemeDesignator": "99CASE", "CodeMeaning": "long"},
+            Concept(None, "long"),
+            ["code_unmapped"],
+        ),
+        (
+            {"URNCodeValue": "urn:lex:us:x", "CodeMeaning": "law"},
+            Concept(Code("urn:ietf:rfc:3986", "urn:lex:us:x", "law")),
+            [],
+        ),
+        (
+            {"CodeValue": "T-D1100", "CodingSchemeDesignator": "SRT", "CodeMeaning": "Head"},
+            Concept(Code(SNOMED_CT, "69536005", "Head")),
+            [],
+        ),
+        (
+            {"CodeValue": "111729", "CodingSchemeDesignator": "SRT", "CodeMeaning": "no id"},
+            Concept(None, "no id"),
+            ["code_unmapped"],
+        ),
+        ({"CodeValue": "ABC", "CodeMeaning": "bare"}, Concept(None, "bare"), ["code_without_scheme"]),
+        ({"CodeMeaning": "words"}, Concept(None, "words"), []),
+        ({}, Concept(), []),
+    ],
+)
+def test_codes(attributes: dict[str, str], expected: Concept, warnings: list[str]) -> None:
+    reading = Reading(Dataset())
+    assert code(entry(**attributes), reading) == expected
+    assert reading.warnings == warnings
+
+
+def test_a_private_scheme_is_named_by_the_objects_own_list() -> None:
+    dataset = Dataset()
+    dataset.CodingSchemeIdentificationSequence = [
+        entry(CodingSchemeDesignator="99OTHER", CodingSchemeUID="2.999.4"),
+        entry(CodingSchemeDesignator="99CASE", CodingSchemeUID="2.999.5"),
+    ]
+    dataset.ConceptNameCodeSequence = [entry(), entry(CodeValue="ABC", CodingSchemeDesignator="99CASE")]
+    concept = first_code(dataset, "ConceptNameCodeSequence", Reading(dataset))
+    assert is_code(concept, "urn:oid:2.999.5", "ABC")
+    assert not is_code(concept, DCM, "ABC")
