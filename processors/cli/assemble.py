@@ -94,12 +94,11 @@ def _progress_bar(total_bytes: int) -> Iterator[Callable[[int], None]]:
 
 
 def _print_counts(summary: Summary) -> None:
-    ends = ", ".join(
-        f"{count} {' '.join(part for part in end if part)}"
-        for end, count in sorted(summary.dispositions.items())
-    )
-    click.echo(
-        f"{summary.inputs} inputs ({ends}): {summary.references} references, {summary.facts} facts, "
-        f"{sum(summary.dead_letters.values())} dead letters",
-        err=True,
-    )
+    ends = [f"{' '.join(filter(None, end))} {count}" for end, count in sorted(summary.dispositions.items())]
+    counts = [
+        f"inputs {summary.inputs} ({', '.join(ends)})",
+        f"references {summary.references}",
+        f"facts {summary.facts}",
+        f"dead letters {sum(summary.dead_letters.values())}",
+    ]
+    click.echo("; ".join(counts), err=True)

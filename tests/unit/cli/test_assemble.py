@@ -1,0 +1,58 @@
+"""`assemble` from the command line: its outputs, counts and exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+Call = Callable[..., tuple[int, str, str]]
+IMAGE = str(get_testdata_file("CT_small.dcm"))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    path = tmp_path / "notes.txt"
+    path.write_text("no image")
+    return str(path)
+
+
+def test_references_go_to_standard_output_and_counts_to_standard_error(call: Call) -> None:
+    code, out, err = call("assemble", IMAGE)
+    assert code == 0
+    (reference,) = map(json.loads, out.splitlines())
+    assert reference["resourceType"] == "ImagingSelection"
+    assert err == "inputs 1 (applied 1); references 1; facts 1; dead letters 0\n"
+
+
+def test_each_output_has_its_file(call: Call, tmp_path: Path, text: str) -> None:
+    names = ["out", "analytics", "dead-letters"]
+    options = [word for name in names for word in (f"--{name}", str(tmp_path / name))]
+    code, out, err = call("assemble", *options, IMAGE, text)
+    assert (code, out) == (0, "")
+    assert err == ("inputs 2 (applied 1, dead_lettered not_dicom 1); references 1; facts 1; dead letters 1\n")
+    reference, fact, letter = (json.loads((tmp_path / name).read_text("utf-8")) for name in names)
+    assert reference["id"] == fact["reference_id"]
+    assert (letter["code"], letter["input"]) == ("not_dicom", text)
+
+
+def test_strict_fails_on_a_dead_letter_only(call: Call, text: str) -> None:
+    assert call("assemble", "--strict", IMAGE)[0] == 0
+    assert call("assemble", "--strict", IMAGE, text)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "line"),
+    [
+        ("missing/f", 2, "missing/f: No such file or directory"),
+        (
+            ".",
+            2,
+            "Invalid value for '--out': File '.' is a directory. See imaging-reference assemble --help.",
+        ),
+        ("/dev/full", 1, "No space left on device"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_line(call: Call, place: str, code: int, line: str) -> None:
+    assert call("assemble", "--out", place, IMAGE) == (code, "", f"imaging-reference: {line}\n")
