@@ -117,7 +117,6 @@ def test_measurement_on_a_region_by_reference_shares_the_region() -> None:
     assert "sr-item|1.1.1" in by_key(later)
 
 
-@pytest.mark.xfail(strict=True, reason="values.unsigned_numbers takes UL for US where the VR is implicit")
 def test_path_of_a_reference_is_binary_also_in_implicit_vr() -> None:
     document = report_of(item("CONTAINER", LIBRARY, [image_item(ct(1))]), group(by_reference(1, 1, 1)))
     assert "sr-ref|1.2.1" in by_key(read(encoded(document, ImplicitVRLittleEndian)))
