@@ -22,6 +22,10 @@ _HIGHEST_FIRST_GROUP = 0x0010
 """A data set begins with group 0008, a command's remains with 0000; patient groups only when cut by hand."""
 
 
+_LITTLE, _BIG = struct.Struct("<HH2sH"), struct.Struct(">HH2sH")
+_LITTLE_LENGTH, _BIG_LENGTH = struct.Struct("<I"), struct.Struct(">I")
+
+
 class Encoding(NamedTuple):
     implicit: bool
     little: bool
@@ -45,17 +49,20 @@ class ElementHeader(NamedTuple):
 
 def header_at(data: bytes, at: int, encoding: Encoding) -> ElementHeader | None:
     """The header at `at`; None if its VR is unknown. Raises struct.error if it is cut short."""
-    order = "<" if encoding.little else ">"
-    group, element, length = struct.unpack_from(f"{order}HHI", data, at)
+    implicit, little = encoding
+    group, element, vr, short = (_LITTLE if little else _BIG).unpack_from(data, at)
     tag = group << 16 | element
-    if encoding.implicit or group == 0xFFFE:
-        return ElementHeader(tag, b"", length, at + 8)
-    vr = bytes(data[at + 4 : at + 6])
-    if vr in _LONG:
-        return ElementHeader(tag, vr, struct.unpack_from(f"{order}I", data, at + 8)[0], at + 12)
-    if vr in _KNOWN:
-        return ElementHeader(tag, vr, struct.unpack_from(f"{order}H", data, at + 6)[0], at + 8)
-    return None
+    if implicit or group == 0xFFFE:
+        return ElementHeader(
+            tag, b"", (_LITTLE_LENGTH if little else _BIG_LENGTH).unpack_from(data, at + 4)[0], at + 8
+        )
+    if vr not in _KNOWN:
+        return None
+    if vr not in _LONG:
+        return ElementHeader(tag, vr, short, at + 8)
+    return ElementHeader(
+        tag, vr, (_LITTLE_LENGTH if little else _BIG_LENGTH).unpack_from(data, at + 8)[0], at + 12
+    )
 
 
 def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[ElementHeader, bytes] | None:

@@ -126,7 +126,7 @@ class _Walk:
         top = len(self.stack) == 1
         if top:
             self.top_at = self.at
-            if self._is_padding():
+            if self.data[self.at] == 0 and self._is_padding():
                 self.shape.warn(WarningCode.NONCONFORMANT_PART10)
                 self.shape.end = self.at
                 return True
@@ -271,8 +271,6 @@ class _Walk:
 
     def _is_padding(self) -> bool:
         """Whether only NUL bytes follow: some writers fill up to a block size."""
-        if self.data[self.at : self.at + 4].strip(b"\x00"):
-            return False
         if self.padding_at < 0:
             self.padding_at = len(self.data.rstrip(b"\x00"))
         return self.at >= self.padding_at
