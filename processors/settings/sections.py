@@ -97,7 +97,7 @@ class Documents(Section, frozen=True):
     root: str = ""
     """Folder below which `file:` claim checks are read; empty: none are."""
     allowed_hosts: tuple[str, ...] = ()
-    """Hosts from which `http(s):` claim checks are fetched."""
+    """Hosts of `http(s):` claim checks. Without effect in this version, which refuses all but `file:`."""
 
 
 class State(Section, frozen=True):
@@ -122,6 +122,7 @@ class Analytics(Section, frozen=True):
 
 class SchemaRegistry(Section, frozen=True):
     url: str = ""
+    """Without effect in this version: values framed for a registry are dead letters."""
 
 
 class Http(Section, frozen=True):
