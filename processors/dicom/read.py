@@ -55,7 +55,7 @@ def read_object(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> Reading:
 
     Warnings: `nonconformant_part10`, `transfer_syntax_inferred`, `truncated_pixel_data`, `bad_vr`,
     `dataset_incomplete`, `charset_unknown`. Raises Refused: `not_dicom`, `truncated_header`, `too_large`,
-    `nesting_too_deep`, `bad_vr` (where nothing could be read after it).
+    `nesting_too_deep`, `time_budget_exceeded` (by number of elements, not by a clock).
     """
     if len(data) > policy.max_object_bytes:
         raise Refused(DeadLetterCode.TOO_LARGE, "the object is larger than this site reads")
@@ -64,7 +64,7 @@ def read_object(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> Reading:
     data, start, encoding, inferred = _data_set(data, envelope, policy)
     if inferred:
         warnings.append(WarningCode.TRANSFER_SYNTAX_INFERRED)
-    shape = shape_of(data, start, encoding, policy.max_depth)
+    shape = shape_of(data, start, encoding, policy)
     dataset = _parsed(_patched(data, start, shape), encoding)
     reading = Reading(dataset, [*warnings, *shape.warnings], envelope.media_class_uid)
     _check_charset(reading)

@@ -26,6 +26,10 @@ MAX_INFLATED_BYTES = 1 << 28
 GB.
 """
 
+MAX_ELEMENTS = 1_000_000
+"""Elements and items in a header, which bounds the time an object can take to seconds. A multi-frame image of
+thousands of frames has some hundred thousand; 16 MiB could hold two million empty ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingPolicy:
@@ -36,6 +40,7 @@ class ReadingPolicy:
     max_depth: int = MAX_DEPTH
     max_object_bytes: int = MAX_OBJECT_BYTES
     max_inflated_bytes: int = MAX_INFLATED_BYTES
+    max_elements: int = MAX_ELEMENTS
 
 
 DEFAULT_POLICY = ReadingPolicy()

@@ -22,6 +22,7 @@ from processors.dicom.element_headers import (
     junk_header_at,
     vr_of,
 )
+from processors.dicom.reading import ReadingPolicy
 from processors.errors import DeadLetterCode, Refused, WarningCode
 
 _LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
@@ -58,30 +59,31 @@ class _Container:
     """Position of its 4 byte length; -1 if undefined or the data set itself."""
     value_at: int = 0
     seal_at: int = -1
-    """Position of an undefined length that is to be made a defined one once the end is known; else -1."""
+    """Position of an undefined length, to be made a defined one once the end is known; else -1."""
 
 
 class _Malformed(Exception):
     """The bytes of this place fit no element; a signal between the functions of this file."""
 
 
-def shape_of(data: bytes, start: int, encoding: Encoding, max_depth: int) -> Shape:
+def shape_of(data: bytes, start: int, encoding: Encoding, policy: ReadingPolicy) -> Shape:
     """Walk the data set that begins at `start` up to pixel data, its end, or the place where it breaks.
 
     A nested break costs its sequence (`dataset_incomplete`); a break at the top costs what follows.
-    Raises Refused: `nesting_too_deep` beyond `max_depth` sequences, `truncated_header` if the bytes end
-    within an element before pixel data.
+    Raises Refused: `nesting_too_deep` and `time_budget_exceeded` beyond the policy's numbers,
+    `truncated_header` if the bytes end within an element before pixel data.
     """
-    return _Walk(data, start, encoding, max_depth).run()
+    return _Walk(data, start, encoding, policy).run()
 
 
 class _Walk:
-    def __init__(self, data: bytes, start: int, encoding: Encoding, max_depth: int) -> None:
+    def __init__(self, data: bytes, start: int, encoding: Encoding, policy: ReadingPolicy) -> None:
         self.data = data
         self.at = start
         self.top_at = start
         self.top_tag = 0
-        self.max_depth = max_depth
+        self.max_depth = policy.max_depth
+        self.steps_left = policy.max_elements
         self.stack = [_Container(False, len(data), encoding, value_at=start)]
         self.shape = Shape(len(data))
         self.padding_at = -1
@@ -89,6 +91,13 @@ class _Walk:
     def run(self) -> Shape:
         while self.stack:
             inner = self.stack[-1]
+            self.steps_left -= 1
+            if self.steps_left < 0:
+                raise Refused(
+                    DeadLetterCode.TIME_BUDGET_EXCEEDED,
+                    "the header has more elements than this site reads",
+                    tag_text_of(self.top_tag),
+                )
             try:
                 if self.at >= inner.end:
                     self._close(inner)
@@ -115,7 +124,8 @@ class _Walk:
             self.at = header.value_at
             self.stack.pop()
             if sequence.seal_at >= 0:
-                self.shape.patches[sequence.seal_at] = struct.pack(">I", self.at - sequence.value_at)
+                order = "<" if self.stack[-1].encoding.little else ">"
+                self.shape.patches[sequence.seal_at] = struct.pack(f"{order}I", self.at - sequence.value_at)
         elif header.tag == ITEM:
             self._enter(header, sequence, is_sequence=False, encoding=self._inside(header, sequence))
         else:
@@ -182,8 +192,10 @@ class _Walk:
     ) -> None:
         self.at = header.value_at
         if header.length == UNDEFINED:
-            # pydicom looks for the end of a little endian UN sequence in big endian, and never finds it
-            seal_at = header.value_at - 4 if encoding.little and not outer.encoding.little else -1
+            # a defined length makes pydicom leave the value unparsed until asked for; and it looks for the
+            # end of a little endian UN sequence in big endian, and never finds it
+            sealed = is_sequence and (len(self.stack) == 1 or encoding.little != outer.encoding.little)
+            seal_at = header.value_at - 4 if sealed else -1
             inner = _Container(is_sequence, outer.end, encoding, value_at=header.value_at, seal_at=seal_at)
             self.stack.append(inner)
             return

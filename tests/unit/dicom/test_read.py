@@ -207,6 +207,10 @@ def test_limits_of_size() -> None:
     assert refusal(bomb, ReadingPolicy(max_object_bytes=100)).code == DeadLetterCode.TOO_LARGE
 
 
+def test_limits_of_number() -> None:
+    assert refusal(encoded(ct(1)), ReadingPolicy(max_elements=5)).code == DeadLetterCode.TIME_BUDGET_EXCEEDED
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\x00", b"GIF89a" * 100, b"\x00" * 128 + b"DICM", b"hello world, no image"]
 )
