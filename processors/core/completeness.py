@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from processors.core.policy import Completeness
-from processors.core.series import Clock, SeriesState
+from processors.core.series import SeriesState
 
 
 class Rule(StrEnum):
@@ -20,23 +20,25 @@ class Rule(StrEnum):
 
 def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness: Completeness) -> None:
     """Something to publish happened at `at_ms`; only a new instance makes a running quiet clock start anew."""
-    clock = series.clock
-    if clock.first_ms is None:
-        first_ms, last_ms = at_ms, at_ms
-    elif new_instance:
-        first_ms, last_ms = min(clock.first_ms, at_ms), max(clock.last_ms, at_ms)
-    else:
+    first_ms = series.first_ms
+    if first_ms is None:
+        series.first_ms = first_ms = series.last_ms = at_ms
+    elif not new_instance or first_ms <= at_ms <= series.last_ms:
         return
-    quiet_ms = last_ms + round(completeness.quiet_s * 1000)
-    stop_ms = first_ms + round(completeness.hard_stop_s * 1000)
-    series.clock = Clock(first_ms, last_ms, stop_ms < quiet_ms)
-    series.due_at_ms = min(quiet_ms, stop_ms)
+    elif at_ms < first_ms:
+        series.first_ms = first_ms = at_ms
+    else:
+        series.last_ms = at_ms
+    quiet_ms = series.last_ms + completeness.quiet_ms
+    stop_ms = first_ms + completeness.hard_stop_ms
+    series.hard_stop = stop_ms < quiet_ms
+    series.due_at_ms = stop_ms if series.hard_stop else quiet_ms
     series.touched = True
 
 
 def rule_by_clock(series: SeriesState) -> Rule:
     """Which clock runs out first, for a series that waits."""
-    return Rule.HARD_STOP if series.clock.hard_stop else Rule.QUIET
+    return Rule.HARD_STOP if series.hard_stop else Rule.QUIET
 
 
 def rule_at_once(series: SeriesState) -> Rule:
@@ -46,6 +48,5 @@ def rule_at_once(series: SeriesState) -> Rule:
 
 def close(series: SeriesState) -> None:
     """Stop the clocks; the next new instance starts them anew (nothing is ever final)."""
-    series.clock = Clock(None, series.clock.last_ms)
-    series.due_at_ms = None
+    series.first_ms = series.due_at_ms = None
     series.touched = True

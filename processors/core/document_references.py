@@ -135,11 +135,7 @@ class _CopyView:
 
     def references(self) -> Iterator[ImagingReference]:
         wanted = {
-            f.value
-            for g in self.groups
-            if self.places[id(g)]
-            for f in g.focus
-            if f.kind is FocusKind.GROUP
+            f.value for g in self.groups if self.places[id(g)] for f in g.focus if f.kind is FocusKind.GROUP
         }
         for group in self.groups:
             # A source item is of use only where something points at it (MAPPING 2.3).

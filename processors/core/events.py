@@ -289,6 +289,10 @@ class DocumentArrived(NamedTuple):
     def study_instance_uid(self) -> str:
         return self.document.path.study_instance_uid
 
+    @property
+    def series_instance_uid(self) -> str:
+        return self.document.path.series_instance_uid
+
 
 class SelectionMade(NamedTuple):
     """A viewer, an AI or a FHIRcast session refers to images without a DICOM object (CONTRACT 3)."""

@@ -25,7 +25,7 @@ from processors.core.events import (
     Stamp,
     StudyUpdated,
 )
-from processors.core.series import SeriesState, winning_layers
+from processors.core.series import NEW, REPEATED, Arrival, SeriesState, winning_layers
 from processors.core.standing import rejection_of
 from processors.core.study import (
     APPLIED,
@@ -37,7 +37,7 @@ from processors.core.study import (
     SelectionState,
     StudyState,
 )
-from processors.core.vocabulary import is_report
+from processors.core.vocabulary import REPORTS
 from processors.errors import IgnoredReason, WarningCode
 
 
@@ -46,30 +46,47 @@ def fold(study: StudyState, event: Any, origin: Origin, hide_quality: bool = Tru
     return _FOLDS[type(event)](study, event, origin, hide_quality)
 
 
-def _fold_arrival(study: StudyState, event: InstanceArrived, origin: Origin, hide_quality: bool) -> Effect:
-    uid = event.series_instance_uid
-    series = study.series.get(uid) or study.open_series(uid)
+def fold_arrival(study: StudyState, event: InstanceArrived, origin: Origin, hide_quality: bool) -> Effect:
+    """The way of nearly all events: the two commonest effects are shared constants."""
+    series = study.series.get(event.series_instance_uid)
+    if series is None:
+        series = study.open_series(event.series_instance_uid)
     arrival = series_fold.arrive(series, event)
     _count_input(series, origin)
+    is_plain = event.expected is None and not event.warnings and not study.rejections
+    if is_plain and event.instance.sop_class_uid not in REPORTS:
+        if arrival is REPEATED:
+            series.duplicates += 1
+            return _REPEATED
+        if arrival is NEW and series.expected is None:
+            warnings = _place(study, series, event.sop_instance_uid)
+            return Effect(APPLIED, opened=True, new_instance=True, warnings=warnings) if warnings else _NEW
+    return _uncommon_arrival(study, series, event, arrival, hide_quality)
+
+
+_NEW = Effect(APPLIED, opened=True, new_instance=True)
+_REPEATED = Effect(DUPLICATE)
+
+
+def _uncommon_arrival(
+    study: StudyState, series: SeriesState, event: InstanceArrived, arrival: Arrival, hide_quality: bool
+) -> Effect:
     if not arrival.new and not arrival.changed and not arrival.conflict:
         series.duplicates += 1
         effect = Effect(DUPLICATE)
     else:
-        effect = Effect(APPLIED, opened=uid if arrival.new or arrival.changed else "")
-        effect.new_instance = arrival.new
+        effect = Effect(APPLIED, opened=arrival.new or arrival.changed, new_instance=arrival.new)
         if arrival.new:
             effect.warnings = _place(study, series, event.sop_instance_uid)
     if arrival.conflict:
         series.warnings.add(WarningCode.SOP_CONTENT_CONFLICT)
         effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
-    if event.warnings:
-        effect.warnings += event.warnings
+    effect.warnings += event.warnings
     effect.completed = _may_close(series, arrival.new, event.expected)
-    if event.expected is not None and effect.completed:
-        effect.opened = uid
+    effect.opened = effect.opened or effect.completed
     if study.rejections:
         _mind_rejection(study, series, event, effect, hide_quality)
-    if is_report(event.instance.sop_class_uid) and effect.disposition is APPLIED:
+    if effect.disposition is APPLIED and event.instance.sop_class_uid in REPORTS:
         effect.disposition = Disposition("ignored", IgnoredReason.REPORT_WITHOUT_OBJECT)
     return effect
 
@@ -99,7 +116,7 @@ def _mind_rejection(
         return
     series.changed.add(series.instances[event.sop_instance_uid].position)
     series.touched = True
-    effect.opened = series.series_instance_uid
+    effect.opened = True
     if effect.disposition is APPLIED and rejection_of(
         study, *path, series.instances[event.sop_instance_uid], hide_quality
     ):
@@ -118,7 +135,7 @@ def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, hi
         return Effect(DUPLICATE)
     effect = Effect(APPLIED if known else Disposition("ignored", IgnoredReason.UNKNOWN_INSTANCE))
     if changed:
-        effect.opened = event.series_instance_uid
+        effect.opened = True
         path = DocumentPath(event.study_instance_uid, event.series_instance_uid, event.sop_instance_uid)
         if path in study.documents:
             effect.now_documents.add(study.documents[path].canonical_uid)
@@ -165,8 +182,8 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
         event.expected,
         (),
     )
-    effect = _fold_arrival(study, arrived, origin, hide_quality)
-    revived = effect.opened != ""
+    effect = fold_arrival(study, arrived, origin, hide_quality)
+    revived = effect.opened
     effect.disposition = APPLIED
     state = study.documents.get(path)
     if state is None:
@@ -323,16 +340,15 @@ def _touched_selection(
     origin: Origin,
     warnings: tuple[str, ...] = (),
 ) -> Effect:
-    topic, partition, offset = origin
-    first, last = state.inputs.get((topic, partition), (offset, offset))
-    state.inputs[topic, partition] = (min(first, offset), max(last, offset))
+    place, offset = origin
+    first, last = state.inputs.get(place, (offset, offset))
+    state.inputs[place] = (min(first, offset), max(last, offset))
     study.touched_selections.add(key)
     return Effect(APPLIED, now_selections={key}, warnings=warnings)
 
 
 def _count_input(series: SeriesState, origin: Origin) -> None:
-    topic, partition, offset = origin
-    place = (topic, partition)
+    place, offset = origin
     known = series.inputs.get(place)
     if known is None:
         series.inputs[place] = (offset, offset)
@@ -341,7 +357,7 @@ def _count_input(series: SeriesState, origin: Origin) -> None:
 
 
 _FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
-    InstanceArrived: _fold_arrival,
+    InstanceArrived: fold_arrival,
     InstanceDeleted: _fold_deletion,
     SeriesCompleted: _fold_completion,
     StudyUpdated: _fold_update,

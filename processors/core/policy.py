@@ -15,12 +15,16 @@ from processors.core.identity import NAMESPACE
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """When a series counts as complete; seconds (CONTRACT 4)."""
+    """When a series counts as complete (CONTRACT 4); the settings say it in seconds."""
 
-    quiet_s: float = 10.0
+    quiet_ms: int = 10_000
     """No new instance for so long. Shorter amends more series after closing, longer delays every reader."""
-    hard_stop_s: float = 300.0
+    hard_stop_ms: int = 300_000
     """Since the first unpublished instance, for series that never fall quiet."""
+
+    @classmethod
+    def of_seconds(cls, quiet_s: float, hard_stop_s: float) -> Completeness:
+        return cls(round(quiet_s * 1000), round(hard_stop_s * 1000))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from processors.core.reference import (
 from processors.core.series import InstanceState, SeriesState, resolved_header
 from processors.core.standing import earliest, rejection_of
 from processors.core.study import SelectionKey, StudyState
-from processors.core.vocabulary import DCM, MODALITIES, is_report
+from processors.core.vocabulary import DCM, MODALITIES, REPORTS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SERIES = Concept(Code(DCM, "113015", "Series"))
@@ -117,13 +117,9 @@ class SeriesView(NamedTuple):
     """The instances listed (or, for `omit_when_complete`, meant)."""
 
 
-def of_series(
-    study: StudyState, series: SeriesState, context: Context, policy: Policy
-) -> SeriesView | None:
+def of_series(study: StudyState, series: SeriesState, context: Context, policy: Policy) -> SeriesView | None:
     """The series' own reference; None while no instance that is no report has arrived."""
-    arrived = [
-        i for i in series.order if i.stamp is not None and not is_report(i.header.sop_class_uid)
-    ]
+    arrived = [i for i in series.order if i.stamp is not None and i.header.sop_class_uid not in REPORTS]
     if not arrived:
         return None
     members, withdrawn = _standing(study, series, arrived, policy)

@@ -59,8 +59,10 @@ class InstanceState:
         "copies",
         "first_arrival_us",
         "header",
+        "issued_us",
         "latest_arrival_us",
         "layers",
+        "live",
         "position",
         "sop_instance_uid",
         "stamp",
@@ -78,16 +80,16 @@ class InstanceState:
         self.first_arrival_us: int | None = None
         """Earliest dated arrival ever: what a withdrawn series shows."""
         self.latest_arrival_us = NEVER
-
-    @property
-    def live(self) -> bool:
-        """Some source that announced it has not deleted its copy."""
-        return any(copy.live for copy in self.copies.values())
-
-    @property
-    def issued_us(self) -> int | None:
+        self.live = False
+        """Some source that announced it has not deleted its copy. Follows from `copies`, as the next does."""
+        self.issued_us: int | None = None
         """Earliest dated arrival among live copies, each since its own last deletion."""
-        return min((copy.dated[0] for copy in self.copies.values() if copy.dated), default=None)
+
+    def hold(self, source: str, copy: Copy) -> None:
+        """Put a source's copy."""
+        self.copies[source] = copy
+        self.live = any(each.live for each in self.copies.values())
+        self.issued_us = min((each.dated[0] for each in self.copies.values() if each.dated), default=None)
 
     def say(self, header: InstanceHeader, stamp: Stamp) -> bool:
         """Fold a header; True if another header was said of the same path (a content conflict)."""
@@ -116,32 +118,23 @@ class Published(NamedTuple):
     """SOP UID → CRC-32 of its rendered entry; empty for a series, which counts by position."""
 
 
-class Clock(NamedTuple):
-    """Times in ms of the input's clock; a closed series has `first_ms` None."""
-
-    first_ms: int | None = None
-    """First instance that is not yet published."""
-    last_ms: int = NEVER
-    """Last new instance."""
-    hard_stop: bool = False
-    """The hard stop runs out before the quiet time does."""
-
-
 class SeriesState:
     __slots__ = (
         "changed",
-        "clock",
         "completed",
         "dirty_chunks",
         "due_at_ms",
         "duplicates",
         "expected",
         "first_at_us",
+        "first_ms",
+        "hard_stop",
         "headers",
         "hidden",
         "inputs",
         "instances",
         "last_at_us",
+        "last_ms",
         "order",
         "published",
         "published_upto",
@@ -163,8 +156,13 @@ class SeriesState:
         self.seen = 0
         """Distinct instances that arrived, gone ones included."""
         # -- operational: not part of the merge
-        self.clock = Clock()
+        self.first_ms: int | None = None
+        """Input time of the first instance that is not yet published; None: closed."""
+        self.last_ms = NEVER
+        """Input time of the last new instance."""
         self.due_at_ms: int | None = None
+        self.hard_stop = False
+        """It is the hard stop that is due, not the quiet time."""
         self.published: Published | None = None
         self.published_upto = 0
         """Positions below were judged at the last publication …"""
@@ -216,6 +214,10 @@ class Arrival(NamedTuple):
     """Another content under the same path."""
 
 
+NEW = Arrival(True, True, False)
+REPEATED = Arrival(False, False, False)
+
+
 def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
     """Fold an arrival; constant cost whatever the series' size."""
     sop_instance_uid, stamp, dated = event.sop_instance_uid, event.stamp, event.dated
@@ -234,15 +236,16 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
         instance.header, instance.stamp = event.instance, stamp
         if dated:
             instance.copies[stamp.source] = Copy((at_us,))
-            instance.first_arrival_us = at_us
+            instance.first_arrival_us = instance.issued_us = at_us
             _seen_at(series, at_us)
         else:
             instance.copies[stamp.source] = Copy((), (at_us,))
         instance.latest_arrival_us = at_us
+        instance.live = True
         series.seen += 1
         series.touched = True
         series.dirty_chunks.add(position // CHUNK)
-        return Arrival(True, True, False)
+        return NEW
     return _arrive_again(series, instance, event, changed)
 
 
@@ -254,7 +257,7 @@ def _arrive_again(
     known = (instance.stamp, instance.latest_arrival_us, instance.copies.get(stamp.source))
     first_time = instance.stamp is None
     conflict = instance.say(event.instance, stamp)
-    instance.copies[stamp.source] = (known[2] or Copy()).arrived(at_us, event.dated)
+    instance.hold(stamp.source, (known[2] or Copy()).arrived(at_us, event.dated))
     instance.latest_arrival_us = max(instance.latest_arrival_us, at_us)
     if event.dated and (instance.first_arrival_us is None or at_us < instance.first_arrival_us):
         instance.first_arrival_us = at_us
@@ -271,7 +274,10 @@ def _arrive_again(
     if before != after:
         series.changed.add(instance.position)
         series.touched = True
-    return Arrival(first_time or after[0] and not before[0], changed or before != after, conflict)
+    new = first_time or (after[0] and not before[0])
+    if not new and not changed and before == after and not conflict:
+        return REPEATED
+    return Arrival(new, changed or before != after, conflict)
 
 
 def delete(series: SeriesState, sop_instance_uid: str, stamp: Stamp) -> tuple[bool, bool]:
@@ -279,7 +285,7 @@ def delete(series: SeriesState, sop_instance_uid: str, stamp: Stamp) -> tuple[bo
     instance = series.instance(sop_instance_uid)
     before = (instance.live, instance.issued_us)
     copy = instance.copies.get(stamp.source, Copy())
-    instance.copies[stamp.source] = copy.deleted(stamp.occurred_at_us)
+    instance.hold(stamp.source, copy.deleted(stamp.occurred_at_us))
     if instance.copies[stamp.source] != copy:
         series.touch(instance)
     changed = before != (instance.live, instance.issued_us)

@@ -36,9 +36,7 @@ def rejection_of(
     """
     if not study.rejections:
         return None
-    notes = [
-        found for key in ((series_uid, sop_uid), ("", sop_uid)) if (found := study.rejections.get(key))
-    ]
+    notes = [found for key in ((series_uid, sop_uid), ("", sop_uid)) if (found := study.rejections.get(key))]
     revoked = max((titles[REVOKE] for titles in notes if REVOKE in titles), default=None)
     reasons = []
     for titles in notes:

@@ -25,8 +25,10 @@ from processors.core.events import (
 )
 from processors.core.series import Published, SeriesState
 
-Origin = tuple[str, int, int]
-"""(topic, partition, offset) of the record an event came in."""
+Place = tuple[str, int]
+"""(topic, partition)."""
+Origin = tuple[Place, int]
+"""Where the record an event came in lies: its partition and offset."""
 
 
 class DocumentState:
@@ -224,8 +226,8 @@ class Effect:
     """What folding one event may have changed."""
 
     disposition: Disposition
-    opened: str = ""
-    """Series UID whose quiet clock starts or moves."""
+    opened: bool = False
+    """The quiet clock of the event's series starts or moves."""
     new_instance: bool = False
     now_series: set[str] = field(default_factory=set)
     """Series to evaluate without waiting, if they were published before."""

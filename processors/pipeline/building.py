@@ -16,7 +16,9 @@ from processors.settings import Settings
 
 def decoder_of(settings: Settings) -> Decoder:
     root = settings.documents.root
-    return Decoder(ReadingPolicy(site_zone=settings.policy().identity.site_zone), Path(root) if root else None)
+    return Decoder(
+        ReadingPolicy(site_zone=settings.policy().identity.site_zone), Path(root) if root else None
+    )
 
 
 def pipeline_of(settings: Settings, partitions: int) -> Pipeline:

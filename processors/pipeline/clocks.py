@@ -7,44 +7,35 @@ read to its last stable offset, else the highest timestamp read from it; the hom
 from __future__ import annotations
 
 from processors.core.series import NEVER
-
-Input = tuple[str, int]
-"""(topic, partition)."""
-
-
-def usable_timestamp_ms(timestamp_ms: int, occurred_at_us: int, now_ms: int) -> int:
-    """The record's time; -1, 0 and the future count as the event's own, at most now."""
-    if 0 < timestamp_ms <= now_ms:
-        return timestamp_ms
-    return min(occurred_at_us // 1000, now_ms)
+from processors.core.study import Place
 
 
 class HomeClock:
     """Highest timestamp read of each input partition of one home; what is uncommitted can be taken back."""
 
     def __init__(self) -> None:
-        self._highest_ms: dict[Input, int] = {}
-        self._committed: dict[Input, int] = {}
-        self._caught_up: set[Input] = set()
+        self._highest_ms: dict[Place, int] = {}
+        self._committed: dict[Place, int] = {}
+        self._caught_up: set[Place] = set()
 
-    def expect(self, place: Input) -> None:
+    def expect(self, place: Place) -> None:
         """This partition feeds the home, though nothing was read of it yet."""
         self._highest_ms.setdefault(place, NEVER)
         self._committed.setdefault(place, NEVER)
 
-    def forget(self, place: Input) -> None:
+    def forget(self, place: Place) -> None:
         """This partition no longer feeds the home."""
         self._highest_ms.pop(place, None)
         self._committed.pop(place, None)
         self._caught_up.discard(place)
 
-    def read(self, place: Input, at_ms: int) -> None:
+    def read(self, place: Place, at_ms: int) -> None:
         """A record of that time was read; whether more follow is not known."""
         self._caught_up.discard(place)
         if at_ms > self._highest_ms.get(place, NEVER):
             self._highest_ms[place] = at_ms
 
-    def caught_up(self, place: Input, is_caught_up: bool) -> None:
+    def caught_up(self, place: Place, is_caught_up: bool) -> None:
         self.expect(place)
         if is_caught_up:
             self._caught_up.add(place)

@@ -25,9 +25,9 @@ from processors.core.study import (
     StudyState,
 )
 from processors.errors import DeadLetterCode
-from processors.pipeline.publishing import Background, Change, Publisher, error_headers
-from processors.pipeline.records import OutputRecord, OutputTopic, Step
-from processors.wire.json_text import dump
+from processors.pipeline.dead_letters import described
+from processors.pipeline.publishing import Background, Change, Publisher
+from processors.pipeline.records import OutputRecord, Step
 from processors.wire.messages import pack
 
 
@@ -122,7 +122,7 @@ class Evaluator:
             expected_instances=series.expected_count,
             first_instance_at_us=series.first_at_us,
             last_instance_at_us=series.last_at_us,
-            settle_from_ms=series.clock.last_ms if rule and series.clock.last_ms != NEVER else None,
+            settle_from_ms=series.last_ms if rule and series.last_ms != NEVER else None,
             duplicates=series.duplicates,
             warnings=tuple(sorted(series.warnings)),
             sources=tuple(sorted({s for i in view.members for s in i.copies})),
@@ -165,9 +165,9 @@ class Evaluator:
         duplicates = 0
         for path in study.families.get(canonical, ()):
             state = study.documents[path]
-            topic, partition, offset = state.origin
-            first, last = inputs.get((topic, partition), (offset, offset))
-            inputs[topic, partition] = (min(first, offset), max(last, offset))
+            place, offset = state.origin
+            first, last = inputs.get(place, (offset, offset))
+            inputs[place] = (min(first, offset), max(last, offset))
             sources.add(state.stamp.source)
             duplicates += state.duplicates
         return Background(
@@ -230,12 +230,7 @@ class Evaluator:
 
 
 def _given_up(path: DocumentPath, origin: Origin, at_ms: int) -> OutputRecord:
-    """`series_unknown`: the document's path as a JSON event; its own record is named by the headers."""
+    """`series_unknown`: the document's path; its own record is named by the headers."""
     message = "no evidence, event or arrival names the series of a referenced instance"
-    value = {"event": "document.unresolved", **path._asdict()}
-    return OutputRecord(
-        OutputTopic.DEAD_LETTERS,
-        path.study_instance_uid.encode(),
-        dump(value),
-        error_headers(DeadLetterCode.SERIES_UNKNOWN, message, "(0008,1155)", "wait", origin, at_ms),
-    )
+    said = {"event": "document.unresolved", **path._asdict()}
+    return described(DeadLetterCode.SERIES_UNKNOWN, message, "(0008,1155)", "wait", said, origin, at_ms)

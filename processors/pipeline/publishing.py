@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import zlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from processors.avro.facts import encode_fact
 from processors.core.checks import check
@@ -22,6 +22,7 @@ from processors.core.series import Published
 from processors.errors import DeadLetterCode
 from processors.fhir import r5
 from processors.fhir.skeleton import validate
+from processors.pipeline.dead_letters import described, instant_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
 from processors.wire.json_text import dump
 
@@ -31,7 +32,6 @@ MAX_REFERENCE_BYTES = 15 * 1024 * 1024
 FHIR_VERSION = "5.0.0"
 SOURCE = BASE
 """ce_source: with ce_id it names an event uniquely (CloudEvents 1.0)."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Inputs = dict[tuple[str, int], tuple[int, int]]
 
@@ -89,25 +89,27 @@ class Publisher:
         members = {} if reference.kind is Kind.SERIES else _members(reference)
         withdrawn = str(reference.withdrawn or "")
         revision = prior.revision + 1 if prior else 1
-        if self._refused(step, reference, content, text):
+        if self._refused(step, reference, content, text, now_ms):
             return Published(revision - 1, digest, withdrawn, prior.members if prior else {})
         if change is None:
             change = _change(prior.members if prior else {}, members)
         event = _event_type(prior, withdrawn)
         headers = _headers(reference, revision, digest, event, now_ms, background.traceparent)
-        published_at = _instant(now_ms)
+        published_at = instant_of(now_ms)
         value = dump(r5.with_meta(content, revision, published_at))
         key = reference.id.encode()
         step.outputs.append(OutputRecord(OutputTopic.FHIR, key, value, [*headers, _FHIR_JSON]))
         fact = self._fact(reference, revision, digest, background, change, now_ms)
         study = reference.study_instance_uid.encode()
-        step.outputs.append(
-            OutputRecord(OutputTopic.ANALYTICS, study, encode_fact(fact), [*headers, _AVRO])
-        )
+        step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, encode_fact(fact), [*headers, _AVRO]))
         step.events[event, reference.kind, reference.modality, background.closed_by] += 1
+        if background.closed_by and fact.settle_ms is not None:
+            step.settled.append((background.closed_by, fact.settle_ms))
         return Published(revision, digest, withdrawn, members)
 
-    def _refused(self, step: Step, reference: ImagingReference, content: r5.Content, text: bytes) -> bool:
+    def _refused(
+        self, step: Step, reference: ImagingReference, content: r5.Content, text: bytes, now_ms: int
+    ) -> bool:
         """Dead-letter what must not be published; True if so."""
         problems = check(reference) or validate(content, whole=reference.kind is not Kind.SERIES)
         if problems:
@@ -116,7 +118,14 @@ class Publisher:
             code, message = DeadLetterCode.TOO_LARGE, f"reference of {len(text)} bytes"
         else:
             return False
-        step.outputs.append(described_dead_letter(code, message, reference))
+        said = {
+            "event": f"reference.{code}",
+            "reference_id": reference.id,
+            "study_instance_uid": reference.study_instance_uid,
+            "series_instance_uid": reference.series_instance_uid,
+            "document_uid": reference.document_uid,
+        }
+        step.outputs.append(described(code, message, "", "publish", said, None, now_ms))
         step.events["unpublished", code] += 1
         return True
 
@@ -129,30 +138,13 @@ class Publisher:
         change: Change,
         now_ms: int,
     ) -> Fact:
-        instances = reference.instances
         settle_ms = None
         if background.settle_from_ms is not None:
             settle_ms = max(0, now_ms - background.settle_from_ms)
-        classes = {instance.sop_class_uid for instance in instances}
         return Fact(
-            reference_id=reference.id,
             revision=revision,
-            kind=reference.kind,
-            status=r5.status_of(reference.withdrawn),
-            study_instance_uid=reference.study_instance_uid,
-            series_instance_uid=reference.series_instance_uid,
-            code=reference.code,
             published_at=now_ms * 1000,
             content_hash=digest.hex(),
-            withdrawal_reason=str(reference.withdrawn or ""),
-            source_document_uid=reference.document_uid,
-            sop_class_uid=classes.pop() if len(classes) == 1 else "",
-            content_item_path=reference.content_item_path,
-            modality=reference.modality,
-            body_site=reference.body_site,
-            instance_count=len(instances),
-            frame_count=sum(len(i.subset) for i in instances if i.subset_kind is SubsetKind.FRAMES),
-            region_count=sum(len(i.regions_2d) + len(i.regions_3d) for i in instances),
             added=change.added,
             removed=change.removed,
             changed=change.changed,
@@ -164,11 +156,9 @@ class Publisher:
             duplicates=background.duplicates,
             warnings=background.warnings,
             sources=background.sources,
-            measurements=reference.measurements,
-            inputs=tuple(
-                InputRange(t, p, first, last) for (t, p), (first, last) in sorted(background.inputs.items())
-            ),
+            inputs=tuple(InputRange(*place, *span) for place, span in sorted(background.inputs.items())),
             patient_pseudonym=self._pseudonym(reference.subject),
+            **_said_by(reference),
         )
 
     def _pseudonym(self, subject: Identifier | None) -> str:
@@ -178,48 +168,28 @@ class Publisher:
         return hmac.new(self._pseudonym_key, who.encode(), hashlib.sha256).hexdigest()
 
 
-def described_dead_letter(
-    code: DeadLetterCode, message: str, reference: ImagingReference, origin: tuple[str, int, int] | None = None
-) -> OutputRecord:
-    """A dead letter for what has no input record of its own: a JSON event that says which reference."""
-    value = {
-        "event": f"reference.{code}",
+def _said_by(reference: ImagingReference) -> dict[str, Any]:
+    """The fact's fields that the reference alone decides."""
+    instances = reference.instances
+    classes = {instance.sop_class_uid for instance in instances}
+    return {
         "reference_id": reference.id,
+        "kind": reference.kind,
+        "status": r5.status_of(reference.withdrawn),
         "study_instance_uid": reference.study_instance_uid,
         "series_instance_uid": reference.series_instance_uid,
-        "document_uid": reference.document_uid,
+        "code": reference.code,
+        "withdrawal_reason": str(reference.withdrawn or ""),
+        "source_document_uid": reference.document_uid,
+        "sop_class_uid": classes.pop() if len(classes) == 1 else "",
+        "content_item_path": reference.content_item_path,
+        "modality": reference.modality,
+        "body_site": reference.body_site,
+        "instance_count": len(instances),
+        "frame_count": sum(len(i.subset) for i in instances if i.subset_kind is SubsetKind.FRAMES),
+        "region_count": sum(len(i.regions_2d) + len(i.regions_3d) for i in instances),
+        "measurements": reference.measurements,
     }
-    key = reference.study_instance_uid.encode()
-    return OutputRecord(
-        OutputTopic.DEAD_LETTERS, key, dump(value), error_headers(code, message, "", "publish", origin)
-    )
-
-
-def error_headers(
-    code: DeadLetterCode,
-    message: str,
-    tag: str,
-    stage: str,
-    origin: tuple[str, int, int] | None,
-    failed_at_ms: int | None = None,
-) -> Headers:
-    """Dead-letter headers of CONTRACT 5 (KIP-1034's names and ours); no values, they may be patient data."""
-    topic, partition, offset = origin or ("", -1, -1)
-    found = {
-        "__streams.errors.exception": "Refused",
-        "__streams.errors.stacktrace": f"{stage}: {code}",
-        "__streams.errors.message": message,
-        "__streams.errors.topic": topic,
-        "__streams.errors.partition": str(partition),
-        "__streams.errors.offset": str(offset),
-        "__imaging.errors.code": str(code),
-        "__imaging.errors.tag": tag,
-        "__imaging.errors.stage": stage,
-        "__imaging.errors.attempts": "1",
-        "__imaging.errors.first_failed_at": "" if failed_at_ms is None else _instant(failed_at_ms),
-        "__imaging.errors.version": "1",
-    }
-    return [(name, text.encode()) for name, text in found.items()]
 
 
 _FHIR_JSON = ("content-type", b"application/fhir+json")
@@ -240,7 +210,7 @@ def _headers(
         "ce_id": f"{reference.id}/{revision}/{digest.hex()[:8]}",
         "ce_type": f"imaging-reference.{event}",
         "ce_source": SOURCE,
-        "ce_time": _instant(now_ms),
+        "ce_time": instant_of(now_ms),
         "ce_subject": reference.id,
         "kind": str(reference.kind),
         "modality": reference.modality,
@@ -281,9 +251,3 @@ def _change(before: dict[str, int], after: dict[str, int]) -> Change:
         len(before.keys() - after.keys()),
         sum(before[uid] != after[uid] for uid in before.keys() & after.keys()),
     )
-
-
-def _instant(at_ms: int) -> str:
-    """UTC with milliseconds."""
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -66,3 +66,5 @@ class Step:
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """What else happened, for telemetry: ("published", kind, modality, rule), ("revised", …), ("withdrawn", …),
     ("warning", code), ("parked_expired", "")."""
+    settled: list[tuple[str, int]] = field(default_factory=list)
+    """(rule, ms from the last instance to publication) of each series that was closed."""

@@ -22,18 +22,20 @@ from processors.avro.envelope import (
 )
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
 from processors.core.events import DocumentPath, InstanceArrived
-from processors.core.folding import fold
+from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
-from processors.core.study import Disposition, Effect, Origin, StudyState
+from processors.core.series import NEVER
+from processors.core.study import Disposition, Effect, Origin, Place, StudyState
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
-from processors.pipeline.clocks import HomeClock, usable_timestamp_ms
+from processors.pipeline.clocks import HomeClock
+from processors.pipeline.dead_letters import of_record
 from processors.pipeline.decode import Decoder, Ignored
 from processors.pipeline.evaluation import Evaluator, Work
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import StateStore
-from processors.pipeline.publishing import Publisher, error_headers
-from processors.pipeline.records import OutputRecord, OutputTopic, Record, StateEntry, Step
+from processors.pipeline.publishing import Publisher
+from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record, StateEntry, Step
 from processors.wire import state as wire_state
 from processors.wire.messages import pack, unpack
 
@@ -73,6 +75,40 @@ class _Home:
         while self.weight > instances and len(self.studies) > 1:
             study_uid, _ = self.studies.popitem(last=False)
             self.weight -= self.sizes.pop(study_uid, 0)
+
+
+class _Batch:
+    """What one step gathers; the reading clock is noted once a run of records of one partition."""
+
+    __slots__ = ("arrived", "ended", "high_ms", "now_ms", "place", "reader", "step", "works")
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.step = Step()
+        self.works: dict[str, Work] = {}
+        self.arrived: list[tuple[Record, Work, DocumentPath, Disposition]] = []
+        """Documents, whose disposition evaluation decides."""
+        self.ended: dict[Disposition, int] = {}
+        self.place: Place = ("", -1)
+        self.reader: _Home | None = None
+        """The home that the partition being read feeds."""
+        self.high_ms = NEVER
+
+    def turn(self, place: Place, reader: _Home | None) -> None:
+        """Records of another partition follow, or none."""
+        self._read()
+        self.place, self.reader, self.high_ms = place, reader, NEVER
+        if place[1] < 0:
+            self.step.dispositions.update(self.ended)
+
+    def clock_ms(self) -> int:
+        """The reading home's clock, this partition's last record included."""
+        self._read()
+        return self.reader.clock.now_ms(self.now_ms) if self.reader else NEVER
+
+    def _read(self) -> None:
+        if self.reader is not None and self.high_ms != NEVER:
+            self.reader.clock.read(self.place, self.high_ms)
 
 
 class Pipeline:
@@ -119,18 +155,17 @@ class Pipeline:
 
     def process(self, records: Sequence[Record], now_ms: int) -> Step:
         """Fold records, in order; close what was due by their time; publish what need not wait."""
-        step = Step()
-        works: dict[str, Work] = {}
-        arrived: list[tuple[Record, Work, DocumentPath, Disposition]] = []
+        batch = _Batch(now_ms)
         for record in records:
             try:
-                self._take(record, now_ms, step, works, arrived)
+                self._take(record, batch)
             except Refused as refused:
-                self._dead_letter(step, record, refused, now_ms, "decode")
-        self._finish(works.values(), step, now_ms)
-        for record, work, path, disposition in arrived:
-            self._dispose(step, record, work, path, disposition, now_ms)
-        return step
+                self._dead_letter(batch.step, record, refused, now_ms, "decode")
+        batch.turn(("", -1), None)
+        self._finish(batch.works.values(), batch.step, now_ms)
+        for record, work, path, disposition in batch.arrived:
+            self._dispose(batch.step, record, work, path, disposition, now_ms)
+        return batch.step
 
     def tick(self, now_ms: int) -> Step:
         """Close what is due by each home's clock."""
@@ -166,69 +201,63 @@ class Pipeline:
 
     # ---- one record ------------------------------------------------------------------------------------
 
-    def _take(
-        self,
-        record: Record,
-        now_ms: int,
-        step: Step,
-        works: dict[str, Work],
-        arrived: list[tuple[Record, Work, DocumentPath, Disposition]],
-    ) -> None:
-        reader = self._homes.get(record.partition)
-        from_intake = record.topic == self._intake_topic
-        origin: Origin = (record.topic, record.partition, record.offset)
-        event: Any
-        if from_intake and record.value is not None:
-            envelope = decode_intake(record.value)
-            event = unpack(envelope.kind, envelope.body)
-            origin = (envelope.topic, envelope.partition, envelope.offset)
-        else:
-            event = self._decoder.decode(record, now_ms)
-            if type(event) is Ignored:
-                step.dispositions["ignored", event.reason] += 1
-                return
-        at_ms = usable_timestamp_ms(record.timestamp_ms, event.stamp.occurred_at_us, now_ms)
-        if reader is not None:
-            reader.clock.read((record.topic, record.partition), at_ms)
-        study_uid = event.study_instance_uid
-        target = home_of(study_uid, self._partitions)
-        if target != record.partition or reader is None:
-            self._forward(step, event, target, origin, at_ms, record)
+    def _take(self, record: Record, batch: _Batch) -> None:
+        topic, partition, offset, timestamp_ms, _, _, headers = record
+        place = batch.place
+        if partition != place[1] or topic != place[0]:
+            place = (topic, partition)
+            batch.turn(place, self._homes.get(partition))
+        event: Any = self._decoder.decode(record, batch.now_ms) if topic != self._intake_topic else None
+        origin = (place, offset)
+        if event is None:
+            event, origin = _from_intake(record, self._decoder, batch.now_ms)
+        if type(event) is Ignored:
+            batch.step.dispositions["ignored", event.reason] += 1
             return
-        work = works.get(study_uid)
-        if work is None:
-            work = works[study_uid] = self._open(reader, study_uid)
+        if not 0 < timestamp_ms <= batch.now_ms:
+            timestamp_ms = min(event.stamp.occurred_at_us // 1000, batch.now_ms)
+        if timestamp_ms > batch.high_ms:
+            batch.high_ms = timestamp_ms
+        study_uid = event.study_instance_uid
+        work = batch.works.get(study_uid)
+        if work is None or work.home != partition:
+            target = home_of(study_uid, self._partitions)
+            if target != partition or batch.reader is None:
+                self._forward(batch.step, event, target, origin, timestamp_ms, record)
+                return
+            work = batch.works[study_uid] = self._open(batch.reader, study_uid)
         study = work.study
-        if study.due_at_ms is not None and study.due_at_ms <= at_ms:
-            _close_due_series(work, reader.clock.now_ms(now_ms))
-        effect = fold(study, event, origin, self._policy.hide_quality_rejections)
-        self._note(work, effect, event, origin, at_ms, record)
-        for warning in effect.warnings:
-            step.events["warning", warning] += 1
-        if effect.arrived_document is not None:
-            arrived.append((record, work, effect.arrived_document, effect.disposition))
+        if study.due_at_ms is not None and study.due_at_ms <= timestamp_ms:
+            _close_due_series(work, batch.clock_ms())
+        if type(event) is InstanceArrived:
+            effect = fold_arrival(study, event, origin, self._policy.hide_quality_rejections)
         else:
-            step.dispositions[effect.disposition] += 1
-
-    def _note(
-        self, work: Work, effect: Effect, event: Any, origin: Origin, at_ms: int, record: Record
-    ) -> None:
-        study = work.study
-        if effect.opened or effect.completed:
-            uid = event.series_instance_uid if effect.opened == "" else effect.opened
-            series = study.series[uid]
-            if record.headers:
-                series.traceparent = _traceparent(record) or series.traceparent
-            if effect.opened:
-                completeness = self._completeness(event)
-                move_clock(series, at_ms, effect.new_instance, completeness)
-                study.wait_until(series.due_at_ms)
-            if effect.completed:
-                work.closed[uid] = rule_at_once(series)
-                close(series)
-        if type(event) is not InstanceArrived:
+            effect = fold(study, event, origin, self._policy.hide_quality_rejections)
             work.note(effect, origin)
             work.traceparent = _traceparent(record) or work.traceparent
+        if effect.opened or effect.completed:
+            self._note(work, effect, event, timestamp_ms, headers)
+        for warning in effect.warnings:
+            batch.step.events["warning", warning] += 1
+        if effect.arrived_document is None:
+            batch.ended[effect.disposition] = batch.ended.get(effect.disposition, 0) + 1
+        else:
+            batch.arrived.append((record, work, effect.arrived_document, effect.disposition))
+
+    def _note(self, work: Work, effect: Effect, event: Any, at_ms: int, headers: Headers | None) -> None:
+        """Set the clocks of the event's series."""
+        study, uid = work.study, event.series_instance_uid
+        series = study.series[uid]
+        if headers:
+            series.traceparent = _trace_of(headers) or series.traceparent
+        if effect.opened:
+            move_clock(series, at_ms, effect.new_instance, self._completeness(event))
+            due_at_ms = series.due_at_ms
+            if due_at_ms is not None and (study.due_at_ms is None or due_at_ms < study.due_at_ms):
+                study.due_at_ms = due_at_ms
+        if effect.completed:
+            work.closed[uid] = rule_at_once(series)
+            close(series)
 
     def _completeness(self, event: Any) -> Completeness:
         if not self._policy.overrides:
@@ -247,13 +276,7 @@ class Pipeline:
 
     def _dead_letter(self, step: Step, record: Record, refused: Refused, now_ms: int, stage: str) -> None:
         step.dispositions["dead_lettered", refused.code] += 1
-        origin = (record.topic, record.partition, record.offset)
-        headers = error_headers(refused.code, refused.message, refused.tag, stage, origin, now_ms)
-        step.outputs.append(
-            OutputRecord(
-                OutputTopic.DEAD_LETTERS, record.key, record.value, [*(record.headers or ()), *headers]
-            )
-        )
+        step.outputs.append(of_record(record, refused, stage, now_ms))
 
     # ---- studies ---------------------------------------------------------------------------------------
 
@@ -292,7 +315,9 @@ class Pipeline:
                 StateEntry(
                     work.home,
                     row.key,
-                    encode_state(wire_state.kind_of(row.key), row.body, version=wire_state.FORMAT, stamp_ms=now_ms),
+                    encode_state(
+                        wire_state.kind_of(row.key), row.body, version=wire_state.FORMAT, stamp_ms=now_ms
+                    ),
                     row.due_at_ms,
                 )
                 for row in wire_state.touched_rows(work.study)
@@ -320,7 +345,9 @@ class Pipeline:
         if disposition.outcome != "applied":
             step.dispositions[disposition] += 1
         elif content.problem:
-            refused = Refused(DeadLetterCode(content.problem), "nothing usable is referred to", content.problem_tag)
+            refused = Refused(
+                DeadLetterCode(content.problem), "nothing usable is referred to", content.problem_tag
+            )
             self._dead_letter(step, record, refused, now_ms, "document")
         elif content.manifest and not self._policy.publish_manifests:
             empty = not any(group.items for group in content.groups)
@@ -368,10 +395,22 @@ def _to_intake(
     event: Any, target: int, origin: Origin, at_ms: int, headers: list[tuple[str, bytes]]
 ) -> OutputRecord:
     kind, body = pack(event)
-    envelope = IntakeEnvelope(wire_state.FORMAT, kind, at_ms, *origin, body)
+    envelope = IntakeEnvelope(wire_state.FORMAT, kind, at_ms, *origin[0], origin[1], body)
     key = event.study_instance_uid.encode()
     return OutputRecord(OutputTopic.INTAKE, key, encode_intake(envelope), headers, target)
 
 
+def _from_intake(record: Record, decoder: Decoder, now_ms: int) -> tuple[Any, Origin]:
+    """The event in an intake record, and the record it was made of."""
+    if record.value is None:
+        return decoder.decode(record, now_ms), ((record.topic, record.partition), record.offset)
+    envelope = decode_intake(record.value)
+    return unpack(envelope.kind, envelope.body), ((envelope.topic, envelope.partition), envelope.offset)
+
+
 def _traceparent(record: Record) -> bytes:
-    return next((value for name, value in record.headers or () if name == "traceparent"), b"")
+    return _trace_of(record.headers) if record.headers else b""
+
+
+def _trace_of(headers: Headers) -> bytes:
+    return next((value for name, value in headers if name == "traceparent"), b"")

@@ -156,7 +156,9 @@ class Settings(Section, frozen=True):
     def policy(self) -> core.Policy:
         """Those settings that change what is published or when, as the core sees them."""
         return core.Policy(
-            completeness=core.Completeness(self.completeness.quiet_s, self.completeness.hard_stop_s),
+            completeness=core.Completeness.of_seconds(
+                self.completeness.quiet_s, self.completeness.hard_stop_s
+            ),
             overrides=tuple(self._override(each) for each in self.completeness.override),
             identity=self._identity(),
             release=self.fhir.release,
@@ -172,7 +174,7 @@ class Settings(Section, frozen=True):
         default = self.completeness
         quiet_s = default.quiet_s if each.quiet_s is None else each.quiet_s
         hard_stop_s = default.hard_stop_s if each.hard_stop_s is None else each.hard_stop_s
-        return core.CompletenessOverride(each.source, each.modality, core.Completeness(quiet_s, hard_stop_s))
+        return core.CompletenessOverride(each.source, each.modality, core.Completeness.of_seconds(quiet_s, hard_stop_s))
 
     def _identity(self) -> core.Identity:
         return core.Identity(

@@ -29,7 +29,7 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
-from processors.core.series import CHUNK, Clock, Copy, InstanceState, Published, SeriesState
+from processors.core.series import CHUNK, Copy, InstanceState, Published, SeriesState
 from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
 
 FORMAT = 1
@@ -52,7 +52,8 @@ class _SeriesRow(NamedTuple):
     headers: list[tuple[SeriesHeader, Stamp]]
     expected: tuple[Stamp, int] | None
     completed: Stamp | None
-    clock: Clock
+    clock: tuple[int | None, int, bool]
+    """First and last instance, ms, and whether the hard stop is due."""
     due_at_ms: int | None
     published: _LedgerRow | None
     published_upto: int
@@ -77,7 +78,7 @@ class _InstanceRow(NamedTuple):
 class _DocumentRow(NamedTuple):
     content: Document
     stamp: Stamp
-    origin: tuple[str, int, int]
+    origin: tuple[tuple[str, int], int]
     fragment_sequence: int
     fragment_withdrawn: str
     warnings: list[str]
@@ -159,7 +160,7 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
         list(series.headers.items()),
         series.expected,
         series.completed,
-        series.clock,
+        (series.first_ms, series.last_ms, series.hard_stop),
         series.due_at_ms,
         series.published,
         series.published_upto,
@@ -267,7 +268,8 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     row, series = _series(body), study.open_series(rest[0])
     series.headers = dict(row.headers)
     series.expected, series.completed = row.expected, row.completed
-    series.clock, series.due_at_ms = row.clock, row.due_at_ms
+    series.first_ms, series.last_ms, series.hard_stop = row.clock
+    series.due_at_ms = row.due_at_ms
     series.published = Published(*row.published) if row.published else None
     series.published_upto = row.published_upto
     series.hidden, series.changed = set(row.hidden), set(row.changed)
@@ -281,11 +283,13 @@ def _read_instance(study: StudyState, series: SeriesState, row: _InstanceRow) ->
     instance = series.instance(row.sop_instance_uid)
     instance.header, instance.stamp = row.header, row.stamp
     if row.more is not None:
-        instance.copies, instance.first_arrival_us, instance.latest_arrival_us, layers = row.more
+        copies, instance.first_arrival_us, instance.latest_arrival_us, layers = row.more
+        for source, copy in copies.items():
+            instance.hold(source, copy)
         instance.layers = dict(layers) if layers is not None else None
     elif row.stamp is not None:
         at_us = row.stamp.occurred_at_us
-        instance.copies = {row.stamp.source: Copy((at_us,))}
+        instance.hold(row.stamp.source, Copy((at_us,)))
         instance.first_arrival_us = instance.latest_arrival_us = at_us
     if row.stamp is not None:
         series.seen += 1

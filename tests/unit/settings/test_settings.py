@@ -78,8 +78,8 @@ def test_policy_takes_over_what_is_published_and_when(tmp_path: Path) -> None:
         """,
     )
     policy = load(path, {}).policy()
-    assert policy.completeness_for("CT1", "CT") == Completeness(2.0, 300.0)
-    assert policy.completeness_for("CT1", "MR") == Completeness(5.0, 300.0)
+    assert policy.completeness_for("CT1", "CT") == Completeness(2_000, 300_000)
+    assert policy.completeness_for("CT1", "MR") == Completeness(5_000, 300_000)
     assert policy.hide_quality_rejections is False
     assert policy.identity.display_zone.utcoffset(None) == timedelta(hours=-3, minutes=-30)
     assert policy.body_sites == {"HEADNECK": ("774007", "Head and neck")}

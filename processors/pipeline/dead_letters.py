@@ -1,0 +1,68 @@
+"""Dead letters: the original record with headers that say why, or a JSON event for what has no record.
+
+Rules of this file: the headers of CONTRACT 5, in one place. Messages name tags and rules, never values: they
+may be patient data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from processors.core.study import Origin
+from processors.errors import DeadLetterCode, Refused
+from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record
+from processors.wire.json_text import dump
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def of_record(record: Record, refused: Refused, stage: str, now_ms: int) -> OutputRecord:
+    """The record itself, key and value untouched."""
+    origin = ((record.topic, record.partition), record.offset)
+    headers = _headers(refused.code, refused.message, refused.tag, stage, origin, now_ms)
+    return OutputRecord(
+        OutputTopic.DEAD_LETTERS, record.key, record.value, [*(record.headers or ()), *headers]
+    )
+
+
+def described(
+    code: DeadLetterCode,
+    message: str,
+    tag: str,
+    stage: str,
+    said: Mapping[str, str],
+    origin: Origin | None,
+    now_ms: int,
+) -> OutputRecord:
+    """For what has no input record of its own: `said` as JSON, UIDs only, keyed by its study."""
+    headers = _headers(code, message, tag, stage, origin, now_ms)
+    return OutputRecord(OutputTopic.DEAD_LETTERS, said["study_instance_uid"].encode(), dump(said), headers)
+
+
+def instant_of(at_ms: int) -> str:
+    """UTC with milliseconds."""
+    at = _EPOCH + timedelta(milliseconds=at_ms)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _headers(
+    code: DeadLetterCode, message: str, tag: str, stage: str, origin: Origin | None, failed_at_ms: int
+) -> Headers:
+    """KIP-1034's names and ours; the stack of a refusal is its stage."""
+    (topic, partition), offset = origin or (("", -1), -1)
+    found = {
+        "__streams.errors.exception": Refused.__name__,
+        "__streams.errors.stacktrace": f"{stage}: {code}",
+        "__streams.errors.message": message,
+        "__streams.errors.topic": topic,
+        "__streams.errors.partition": str(partition),
+        "__streams.errors.offset": str(offset),
+        "__imaging.errors.code": str(code),
+        "__imaging.errors.tag": tag,
+        "__imaging.errors.stage": stage,
+        "__imaging.errors.attempts": "1",
+        "__imaging.errors.first_failed_at": instant_of(failed_at_ms),
+        "__imaging.errors.version": "1",
+    }
+    return [(name, text.encode()) for name, text in found.items()]
