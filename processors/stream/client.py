@@ -9,10 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from confluent_kafka import KafkaError
+
 Config = dict[str, str | int | float | bool]
 
 LOGGER = logging.getLogger("librdkafka")
 """librdkafka's own log lines: brokers, sockets and groups, never records."""
+
+PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001 (librdkafka's local codes are public names)
+FATAL: int = KafkaError._FATAL  # noqa: SLF001
+FENCED: int = KafkaError._FENCED  # noqa: SLF001
 
 INPUT_BYTES = 16 * 1024 * 1024
 """Topic limit of inputs and references (CONTRACT 2): 15 MiB of value plus headers and framing."""
@@ -28,7 +34,7 @@ SESSION_TIMEOUT_MS = 20_000
 """How long a dead member keeps its partitions; a restart in this time gets them back without a rebalance."""
 
 FETCH_WAIT_MS = 100
-"""The end of a partition is reported at most so late, and with it the wall clock's right to close a series."""
+"""The end of a partition is reported at most so late, and with it the wall clock may close a series."""
 
 
 def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, member: str) -> Config:
@@ -53,7 +59,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
 
 
 def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) -> Config:
-    """A reader of assigned partitions that never joins a group; `group` only names it in the broker's logs."""
+    """A reader of assigned partitions that never joins a group; `group` only names it to the broker."""
     own: Config = {
         "group.id": f"{group}-restore",
         "enable.auto.commit": False,

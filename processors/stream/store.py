@@ -36,9 +36,9 @@ _UPSERT = (
 class SqliteStore:
     """State of one home partition in one file, used by one thread.
 
-    `identity` names the changelog partition the file mirrors (cluster, topic, topic id, count): a file made for
-    another one is emptied on opening. Raises OSError if the folder cannot be written, sqlite3.DatabaseError
-    if the file goes bad while in use (`discard` it then).
+    `identity` names the changelog partition the file mirrors (cluster, topic, topic id, count): a file made
+    for another one is emptied on opening. Raises OSError if the folder cannot be written,
+    sqlite3.DatabaseError if the file goes bad while in use (`discard` it then).
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -92,10 +92,11 @@ class SqliteStore:
         if gone:
             self._db.executemany("DELETE FROM entry WHERE key = ?", gone)
 
-    def commit(self, position: int) -> None:
+    def commit(self, position: int, as_of_ms: int | None = None) -> None:
+        """`as_of_ms`: when a restore that is under way began; None: the file holds all there is by now."""
         self._begin()
         self._set_meta("position", str(position))
-        self._set_meta("as_of_ms", str(_now_ms()))
+        self._set_meta("as_of_ms", str(_now_ms() if as_of_ms is None else as_of_ms))
         self._db.execute("COMMIT")
         self._writing = False
         self._position = position
@@ -111,7 +112,7 @@ class SqliteStore:
     # ---- the file's life ------------------------------------------------------------------------------
 
     def as_of_ms(self) -> int:
-        """Wall clock when the file was last known to hold all of its changelog; 0 for a new one."""
+        """Wall clock at which the file held, or began to read, all of its changelog; 0 for a new one."""
         return int(self._meta("as_of_ms") or 0)
 
     def clear(self) -> None:
@@ -171,7 +172,7 @@ def discard(path: Path) -> None:
 
 
 def _boot() -> str:
-    """Which start of the machine this is; without /proc all starts look alike and damage is met on reading."""
+    """Which start of the machine this is; without /proc all look alike and damage is met on reading."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

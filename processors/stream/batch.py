@@ -1,0 +1,29 @@
+"""What the open transaction holds, for the moment it is committed.
+
+Rules of this file: sums and positions, no I/O; a new value a transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from processors.pipeline.records import Record, Step
+from processors.stream.offsets import Partition
+
+
+class Batch:
+    def __init__(self) -> None:
+        self.moved: dict[Partition, int] = {}
+        """Next offset of every partition folded from: what the group commits."""
+        self.records = 0
+        self.dispositions: Counter[tuple[str, str]] = Counter()
+        self.events: Counter[tuple[str, ...]] = Counter()
+
+    def add(self, step: Step, records: Sequence[Record]) -> None:
+        moved = self.moved
+        for record in records:
+            moved[record[0], record[1]] = record[2] + 1
+        self.records += len(records)
+        self.dispositions.update(step.dispositions)
+        self.events.update(step.events)

@@ -1,0 +1,73 @@
+"""From librdkafka's messages to records, and how far each partition has been read.
+
+Rules of this file: the hot path of reading, some microseconds a record; no transaction, no topology.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processors import telemetry
+from processors.errors import Unavailable
+from processors.pipeline.records import Headers, Record
+from processors.stream.assignment import Assignment
+from processors.stream.client import FATAL, PARTITION_EOF
+from processors.stream.offsets import Partition
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError
+
+
+class Reader:
+    """Polls the member's consumer; rebalance callbacks run inside `poll`."""
+
+    def __init__(self, consumer: Consumer, assignment: Assignment, member: str) -> None:
+        self._consumer = consumer
+        self._assignment = assignment
+        self._member = member
+        self.read: dict[Partition, int] = {}
+        """Next offset to read, control records passed included; ahead of the committed ones."""
+
+    def poll(self, most: int, patience_s: float) -> list[Record]:
+        """At most `most` records, waiting at most `patience_s` for them.
+
+        None of those that came with a rebalance: their partitions may be gone, and if they are not, they are
+        read again from the committed offsets. Raises Unavailable when the member's place was taken.
+        """
+        generation = self._assignment.generation
+        messages = self._consumer.consume(most, patience_s)
+        if not messages or self._assignment.generation != generation:
+            return []
+        records: list[Record] = []
+        append, read = records.append, self.read
+        for message in messages:
+            error = message.error()
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            if error is not None:
+                self._note(error, topic, partition, offset)
+                continue
+            assert topic is not None and partition is not None and offset is not None  # noqa: PT018 (hot path)
+            read[topic, partition] = offset + 1
+            headers = message.headers()
+            timestamp = message.timestamp()[1]
+            said = _headers(headers) if headers else None
+            append(Record(topic, partition, offset, timestamp, message.key(), message.value(), said))
+        return records
+
+    def _note(self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None) -> None:
+        code = error.code()
+        if code == PARTITION_EOF and topic and partition is not None and offset is not None:
+            self.read[topic, partition] = offset
+        elif error.fatal() or code == FATAL:
+            raise Unavailable(
+                f"another process runs as member {self._member} of the group: "
+                "give each its own kafka.group.instance.id"
+            )
+        else:
+            telemetry.broker_unreachable(error.name())
+
+
+def _headers(headers: object) -> Headers:
+    """A header's value may be null in Kafka; here it is empty then."""
+    assert isinstance(headers, list)
+    return [(name, value or b"") for name, value in headers]

@@ -1,0 +1,83 @@
+"""The topics as their `topic.toml` wants them, made and compared on a real broker.
+
+Rules of this file: `create` makes what is missing and changes nothing that is there; `check` names every
+difference. What a topic is to be is said in `schemas/`, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,  # type: ignore[attr-defined]  # no re-export
+    ResourceType,
+)
+
+from processors.errors import Unavailable
+from processors.schema_files import TopicSpec
+from processors.stream.broker import ANSWER_S, Cluster
+from processors.stream.client import admin_config
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A topic under the name the settings give it."""
+
+    name: str
+    spec: TopicSpec
+
+
+class Topics:
+    """Raises Unavailable when no broker answers or it refuses."""
+
+    def __init__(self, kafka: Mapping[str, str | int | float | bool], wanted: tuple[Wanted, ...]) -> None:
+        self._cluster = Cluster(kafka)
+        self._admin = AdminClient(admin_config(kafka))
+        self._wanted = wanted
+
+    def create(self, partitions: int | None = None) -> list[str]:
+        """Names of the topics made; `partitions` in place of every topic's own count. Replication: the broker's."""
+        new = [
+            NewTopic(each.name, partitions or each.spec.partitions, config=dict(each.spec.config))
+            for each in self._wanted
+        ]
+        made = []
+        for name, future in self._admin.create_topics(new, request_timeout=ANSWER_S).items():
+            try:
+                future.result()
+            except KafkaException as failed:
+                if failed.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise Unavailable(f"topic {name} cannot be made: {failed.args[0].str()}") from failed
+            else:
+                made.append(name)
+        return sorted(made)
+
+    def check(self) -> list[str]:
+        """One line a difference, in the order of the topics; empty: all is as it must be."""
+        return list(self._differences())
+
+    def _differences(self) -> Iterator[str]:
+        found = self._cluster.describe([each.name for each in self._wanted])
+        counts = {name: len(topic.partitions) for name, topic in found.items() if topic is not None}
+        for each in self._wanted:
+            if each.name not in counts:
+                yield f"{each.name}: missing"
+                continue
+            if counts[each.name] != each.spec.partitions:
+                yield f"{each.name}: partitions: {counts[each.name]}, wanted {each.spec.partitions}"
+            actual = self._config(each.name)
+            for option, value in sorted(each.spec.config.items()):
+                if actual.get(option) != value:
+                    yield f"{each.name}: {option}: {actual.get(option)}, wanted {value}"
+
+    def _config(self, name: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        try:
+            entries = self._admin.describe_configs([resource], request_timeout=ANSWER_S)[resource].result()
+        except KafkaException as failed:
+            raise Unavailable(f"topic {name}: {failed.args[0].str()}") from failed
+        return {option: str(entry.value) for option, entry in entries.items()}

@@ -1,0 +1,199 @@
+"""A real Kafka for the integration tests, in the first of three ways that works (one fixture, one broker).
+
+1. `KAFKA_BOOTSTRAP_SERVERS`: a broker that is already there; fault tests cannot stop it.
+2. A Docker engine: testcontainers' KafkaContainer; fault tests cannot stop it either.
+3. A JDK 17 and Maven: a KRaft broker of our own from its Maven artifacts (about 45 MB, kept in `.broker/`),
+   whose process fault tests may stop, pause and kill.
+
+Rules of this file: starting and stopping a broker; nothing of the product.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+KAFKA = "4.4.0"
+CACHE = Path(__file__).parent.parent / ".broker" / KAFKA
+START_S = 90.0
+"""A cold JVM on a busy machine takes some 10 s."""
+
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tests</groupId><artifactId>broker</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA}</version>
+  </dependency></dependencies>
+</project>
+"""
+
+_PROPERTIES = """process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+log.dirs={logs}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=3
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=3
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+log.message.timestamp.after.max.ms=9223372036854775807
+"""
+
+
+class NoBroker(Exception):
+    """No way to a broker; the text says what to install."""
+
+
+class Broker:
+    """An address; `process` is set only where the broker is ours to stop."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    @property
+    def pid(self) -> int:
+        raise NoBroker(
+            "this test stops the broker: unset KAFKA_BOOTSTRAP_SERVERS, install a JDK 17 and Maven"
+        )
+
+
+class KRaftBroker(Broker):
+    """One broker and controller in one JVM, with its data under `folder`."""
+
+    def __init__(self, jars: Path, folder: Path) -> None:
+        port, controller = _free_port(), _free_port()
+        super().__init__(f"127.0.0.1:{port}")
+        self._java = [_java(), "-Xmx768m", "-cp", f"{jars}/*"]
+        self._properties = folder / "server.properties"
+        self._log = folder / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        text = _PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
+        self._properties.write_text(text, encoding="ascii")
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = [
+            "kafka.tools.StorageTool",
+            "format",
+            "--standalone",
+            "-t",
+            cluster,
+            "-c",
+            str(self._properties),
+        ]
+        subprocess.run([*self._java, *tool], check=True, capture_output=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when the broker answers; raises NoBroker with the end of its log if it does not."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=subprocess.STDOUT
+            )
+        until = time.monotonic() + START_S
+        while not answers(self.bootstrap):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise NoBroker(f"the local broker did not start: {self._log.read_text()[-2000:]}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+
+def answers(bootstrap: str, within_s: float = 1.0) -> bool:
+    try:
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        return bool(admin.list_topics(timeout=within_s).brokers)
+    except KafkaException:
+        return False
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[Broker]:
+    """The session's broker; `folder` is empty and for its data."""
+    if bootstrap := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        if not answers(bootstrap, 10.0):
+            raise NoBroker(f"KAFKA_BOOTSTRAP_SERVERS={bootstrap} does not answer")
+        yield Broker(bootstrap)
+    elif _docker():
+        from testcontainers.kafka import KafkaContainer
+
+        with KafkaContainer("confluentinc/cp-kafka:8.0.0").with_kraft() as container:
+            yield Broker(container.get_bootstrap_server())
+    else:
+        local = KRaftBroker(_jars(), folder)
+        local.start()
+        try:
+            yield local
+        finally:
+            local.stop()
+
+
+def _docker() -> bool:
+    found = shutil.which("docker")
+    return (
+        found is not None
+        and subprocess.run([found, "info"], capture_output=True, check=False).returncode == 0
+    )
+
+
+def _java() -> str:
+    found = shutil.which("java")
+    if not found:
+        raise NoBroker(
+            "no broker for the tests: set KAFKA_BOOTSTRAP_SERVERS, or start a Docker engine, "
+            "or install a JDK 17 and Maven (apt install openjdk-17-jdk-headless maven)"
+        )
+    return found
+
+
+def _jars() -> Path:
+    """The broker's jars, fetched once a checkout."""
+    jars = CACHE / "jars"
+    if jars.is_dir():
+        return jars
+    _java()
+    maven = shutil.which("mvn")
+    if not maven:
+        raise NoBroker("no broker for the tests: install Maven (apt install maven) beside the JDK")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    partial = CACHE / f"partial-{os.getpid()}"
+    (CACHE / "pom.xml").write_text(_POM, encoding="ascii")
+    copy = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
+    done = subprocess.run([maven, "-q", "-B", *copy], cwd=CACHE, capture_output=True, check=False)
+    if done.returncode:
+        raise NoBroker(f"Maven could not fetch Kafka {KAFKA}: {done.stdout.decode()[-500:]}")
+    partial.rename(jars)
+    return jars
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

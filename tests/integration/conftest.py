@@ -1,0 +1,29 @@
+"""One broker a session, topics and a group of its own for every test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker import Broker, NoBroker, broker
+from tests.integration.site import Names, Site
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    try:
+        with broker(tmp_path_factory.mktemp("broker")) as running:
+            yield running
+    except NoBroker as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def site(kafka: Broker, tmp_path: Path) -> Site:
+    """Fresh topics of three partitions on the session's broker."""
+    site = Site(kafka.bootstrap, Names(uuid.uuid4().hex[:8]), tmp_path)
+    site.create(3)
+    return site

@@ -1,0 +1,60 @@
+"""The product's loop as a process: `python -m tests.integration.member '<json>'`.
+
+`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (processors.stream.wiring.STEPS).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+from processors import telemetry
+from processors.errors import OperatorError
+from processors.pipeline.records import OutputTopic
+from processors.stream.runner import Runner
+from processors.stream.wiring import Wiring
+from tests.integration.register import Register
+from tests.integration.site import Names
+
+
+def main() -> int:
+    told = json.loads(sys.argv[1])
+    names = Names(told["suffix"])
+    at, count = told.get("kill", ["", 0])
+    passed: Counter[str] = Counter()
+
+    def steps(step: str) -> None:
+        passed[step] += 1
+        if step == at and passed[step] == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    telemetry.configure("json", "debug")
+    runner = Runner(
+        Wiring(
+            kafka=told["kafka"],
+            group=f"group-{names.suffix}",
+            member=told["member"],
+            inputs=(names.of("instances"), names.of("reports")),
+            intake=names.of("intake"),
+            changelog=names.of("changelog"),
+            outputs={topic: names.of(topic.value) for topic in OutputTopic},
+            state_dir=Path(told["state"]),
+            build=lambda partitions: Register(partitions, told.get("quiet_ms", 300)),
+            steps=steps,
+        )
+    )
+    signal.signal(signal.SIGTERM, lambda *_: runner.stop())
+    try:
+        runner.run()
+    except OperatorError as failed:
+        sys.stderr.write(f"{failed}\n")
+        return failed.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

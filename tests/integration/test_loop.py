@@ -1,0 +1,133 @@
+"""The loop on a real broker: exactly once through kills, rebalances, lost state and strange producers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from tests.integration.site import Site, until
+
+STUDIES = [f"2.25.{n}" for n in range(1, 13)]
+
+
+def _records(items: int, studies: list[str] = STUDIES) -> list[tuple[bytes | None, bytes | None]]:
+    return [(s.encode(), f"{s}/{n}".encode()) for n in range(items) for s in studies]
+
+
+def _expected(items: int) -> dict[bytes, list[str]]:
+    return {study.encode(): sorted(str(n) for n in range(items)) for study in STUDIES}
+
+
+def _published(site: Site) -> dict[bytes, list[str]]:
+    """The newest version by study."""
+    return {seen.key or b"": json.loads(seen.value or b"") for seen in site.read("fhir")}
+
+
+def _verify(site: Site, items: int) -> None:
+    assert _published(site) == _expected(items)
+    versions = [(seen.key, seen.value) for seen in site.read("fhir")]
+    assert len(versions) == len(set(versions)), "a version was published twice"
+    assert sorted(versions) == sorted((s.key, s.value) for s in site.read("analytics"))
+
+
+def test_passthrough_then_clean_stop(site: Site) -> None:
+    site.send("instances", [*_records(3), *_records(2), (b"k", b"no slash"), (None, None)])
+    with site.member() as member:
+        until(lambda: _published(site) == _expected(3), "all published", member)
+        assert member.stop() == 0
+    _verify(site, 3)
+    assert [seen.value for seen in site.read("dead_letters")] == [b"no slash", None] or len(
+        site.read("dead_letters")
+    ) == 2
+    groups = site.admin.describe_consumer_groups([f"group-{site.names.suffix}"])
+    assert [len(future.result().members) for future in groups.values()] == [0], "left the group"
+
+
+def test_records_that_are_not_home_are_forwarded(site: Site) -> None:
+    everything = _records(4)
+    site.send("instances", [(None, value) for _, value in everything[::2]])
+    site.send("reports", [(b"another key", value) for _, value in everything[1::2]], partition=1)
+    with site.member() as member:
+        until(lambda: _published(site) == _expected(4), "all published", member)
+    assert len(site.read("intake")) > 0
+
+
+@pytest.mark.parametrize(
+    "step", ["after_poll", "before_produce", "before_commit", "after_commit", "after_store_commit"]
+)
+@pytest.mark.parametrize("keep_state", [True, False])
+def test_kill_at_a_step(site: Site, step: str, keep_state: bool) -> None:
+    site.send("instances", _records(2))
+    with site.member(kill=[step, 2]) as member:
+        site.send("instances", _records(4))
+        assert member.wait() == -signal.SIGKILL
+    if not keep_state:
+        shutil.rmtree(site.folder / "state-a", ignore_errors=True)
+    with site.member() as member:
+        site.send("instances", _records(5))
+        until(lambda: _published(site) == _expected(5), "all published", member)
+        assert member.stop() == 0
+    _verify(site, 5)
+
+
+def test_members_join_and_leave(site: Site) -> None:
+    with site.member("a") as first:
+        site.send("instances", _records(2))
+        until(lambda: _published(site) == _expected(2), "first round", first)
+        with site.member("b") as second:
+            until(lambda: second.said("partitions_assigned"), "second joined", second)
+            site.send("instances", _records(4))
+            until(lambda: _published(site) == _expected(4), "second round", second)
+            assert first.stop() == 0
+            site.send("instances", _records(6))
+            until(lambda: _published(site) == _expected(6), "third round", second)
+            second.kill()
+        with site.member("c") as third:
+            site.send("instances", _records(7))
+            until(lambda: _published(site) == _expected(7), "after the kill", third)
+    _verify(site, 7)
+
+
+def test_a_silent_study_closes_after_a_kill(site: Site) -> None:
+    with site.member(quiet_ms=4000) as member:
+        site.send("instances", _records(1))
+        until(lambda: len(site.read("changelog")) >= len(STUDIES), "state written", member)
+        member.kill()
+    assert site.read("fhir") == []
+    with site.member(quiet_ms=4000) as member:
+        until(lambda: _published(site) == _expected(1), "closed by the clock", member)
+    _verify(site, 1)
+
+
+def test_input_lost_to_retention_is_reported(site: Site) -> None:
+    study = STUDIES[0]
+    site.send("instances", [(b"", f"{study}/{n}".encode()) for n in range(3)], partition=0)
+    with site.member() as member:
+        until(lambda: len(site.read("fhir")) == 1, "first three", member)
+        assert member.stop() == 0
+    site.send("instances", [(b"", f"{study}/{n}".encode()) for n in range(3, 6)], partition=0)
+    gone = TopicPartition(site.names.of("instances"), 0, 5)
+    for future in site.admin.delete_records([gone]).values():
+        future.result()
+    shutil.rmtree(site.folder / "state-a")
+    with site.member() as member:
+        until(lambda: _published(site).get(study.encode()) == ["0", "1", "2", "5"], "the rest", member)
+        assert member.said("retention removed offsets 3 to 4")
+
+
+def test_another_partition_count_stops_with_one_line(site: Site) -> None:
+    with site.member() as member:
+        until(lambda: len(site.read("changelog")) >= 3, "layout recorded", member)
+        assert member.stop() == 0
+    for role in ("intake", "changelog"):
+        from confluent_kafka.admin import NewPartitions
+
+        for future in site.admin.create_partitions([NewPartitions(site.names.of(role), 5)]).values():
+            future.result()
+    with site.member("b") as member:
+        assert member.wait() == 1
+        assert member.said("the state was made for")
