@@ -30,25 +30,31 @@ class HomeClock:
         self._caught_up.discard(place)
 
     def read(self, place: Place, at_ms: int) -> None:
-        """A record of that time was read; whether more follow is not known."""
-        self._caught_up.discard(place)
+        """A record of that time was read, or all there was at that time."""
         if at_ms > self._highest_ms.get(place, NEVER):
             self._highest_ms[place] = at_ms
 
     def caught_up(self, place: Place, is_caught_up: bool) -> None:
+        """The broker's word on a partition, as of the next `reach`."""
         self.expect(place)
         if is_caught_up:
             self._caught_up.add(place)
         else:
             self._caught_up.discard(place)
 
+    def reach(self, wall_ms: int) -> int:
+        """The home's clock now that the broker was asked: what was read to its end is read up to `wall_ms`.
+
+        The word holds for this moment only: a process that was paused must not take it for news.
+        """
+        for place in self._caught_up:
+            self.read(place, wall_ms)
+        self._caught_up.clear()
+        return self.now_ms(wall_ms)
+
     def now_ms(self, wall_ms: int) -> int:
         """The slowest input's clock; the wall clock if nothing feeds this home."""
-        slowest = wall_ms
-        for place, highest_ms in self._highest_ms.items():
-            if highest_ms < slowest and place not in self._caught_up:
-                slowest = highest_ms
-        return slowest
+        return min(self._highest_ms.values(), default=wall_ms)
 
     def commit(self) -> None:
         self._committed = dict(self._highest_ms)

@@ -49,6 +49,8 @@ class Work:
     messages: list[tuple[object, Origin]] = field(default_factory=list)
     """Events for other studies, each with the record it comes from."""
     traceparent: bytes = b""
+    at_ms: int | None = None
+    """Input time of what happened; None: only clocks ran out."""
     views: dict[str, FamilyView] = field(default_factory=dict)
     """What evaluation saw, by canonical UID; the dispositions of documents need it."""
 
@@ -65,8 +67,9 @@ class Evaluator:
         self._policy = policy
         self._publisher = publisher
 
-    def evaluate(self, work: Work, step: Step, at_ms: int, now_ms: int) -> None:
-        """Publish what changed. `at_ms` is the home's clock, from which waiting is counted."""
+    def evaluate(self, work: Work, step: Step, now_ms: int) -> None:
+        """Publish what changed. Waiting is counted from the input's time, ages from `now_ms`."""
+        at_ms = now_ms if work.at_ms is None else work.at_ms
         work.documents |= {work.study.documents[path].canonical_uid for path in work.expired}
         if not (work.closed or work.series or work.documents or work.selections or work.everything):
             return

@@ -147,7 +147,8 @@ class Pipeline:
         self._homes.pop(home, None)
 
     def frontier(self, topic: str, partition: int, caught_up: bool) -> None:
-        """An input partition of a home is assigned; whether it is read to its last stable offset."""
+        """An input partition of a home is assigned; whether it is read to its last stable offset at the
+        `now_ms` of the next `tick`."""
         if partition in self._homes:
             self._homes[partition].clock.caught_up((topic, partition), caught_up)
 
@@ -169,7 +170,7 @@ class Pipeline:
 
     def tick(self, now_ms: int) -> Step:
         """Close what is due by each home's clock."""
-        return self._close_due(now_ms, {h: self._homes[h].clock.now_ms(now_ms) for h in self._homes})
+        return self._close_due(now_ms, {h: home.clock.reach(now_ms) for h, home in self._homes.items()})
 
     def run_out(self, now_ms: int) -> Step:
         """All clocks count as run out: the end of a finite input."""
@@ -234,6 +235,7 @@ class Pipeline:
         else:
             effect = fold(study, event, origin, self._policy.hide_quality_rejections)
             work.note(effect, origin)
+            work.at_ms = timestamp_ms
             work.traceparent = _traceparent(record) or work.traceparent
         if effect.opened or effect.completed:
             self._note(work, effect, event, timestamp_ms, headers)
@@ -307,10 +309,9 @@ class Pipeline:
     def _finish(self, works: Iterable[Work], step: Step, now_ms: int) -> None:
         for work in works:
             home = self._homes[work.home]
-            at_ms = min(home.clock.now_ms(now_ms), now_ms)
-            self._evaluator.evaluate(work, step, at_ms, now_ms)
+            self._evaluator.evaluate(work, step, now_ms)
             for message, origin in work.messages:
-                self._send(step, message, origin, at_ms)
+                self._send(step, message, origin, now_ms)
             entries = [
                 StateEntry(
                     work.home,
@@ -326,9 +327,9 @@ class Pipeline:
                 home.store.put(entries)
                 step.entries += entries
 
-    def _send(self, step: Step, message: Any, origin: Origin, at_ms: int) -> None:
+    def _send(self, step: Step, message: Any, origin: Origin, now_ms: int) -> None:
         target = home_of(message.study_instance_uid, self._partitions)
-        step.outputs.append(_to_intake(message, target, origin, at_ms, []))
+        step.outputs.append(_to_intake(message, target, origin, now_ms, []))
 
     def _dispose(
         self,
