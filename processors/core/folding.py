@@ -1,7 +1,7 @@
 """The fold: one event into one StudyState, by kind.
 
-Rules of this file: `fold` and what it dispatches to; pure, constant cost per event (a document costs its own
-size). Nothing here depends on the order of events except what `core.series` and `core.study` call operational.
+Rules of this file: `fold` and what it dispatches to; pure, constant cost per event (a document costs its
+own size). Nothing here depends on the order of events except what `core.series` and `core.study` call operational.
 """
 
 from __future__ import annotations
@@ -117,13 +117,11 @@ def _mind_rejection(
     series.changed.add(series.instances[event.sop_instance_uid].position)
     series.touched = True
     effect.opened = True
-    if effect.disposition is APPLIED and rejection_of(
-        study, *path, series.instances[event.sop_instance_uid], hide_quality
-    ):
+    if rejection_of(study, *path, series.instances[event.sop_instance_uid], hide_quality):
         effect.disposition = Disposition("ignored", IgnoredReason.PREVIOUSLY_REJECTED)
 
 
-def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, hide_quality: bool) -> Effect:
+def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, _: bool) -> Effect:
     series = study.open_series(event.series_instance_uid)
     before = series.instances.get(event.sop_instance_uid)
     copy = before.copies.get(event.stamp.source) if before else None
@@ -158,7 +156,7 @@ def _fold_completion(study: StudyState, event: SeriesCompleted, origin: Origin, 
     return effect
 
 
-def _fold_update(study: StudyState, event: StudyUpdated, origin: Origin, _: bool) -> Effect:
+def _fold_update(study: StudyState, event: StudyUpdated, _origin: Origin, _: bool) -> Effect:
     said = study.updates.get(event.header)
     if said is not None and event.stamp <= said:
         return Effect(DUPLICATE)
@@ -247,7 +245,7 @@ def _apply_commands(study: StudyState, document: Document, stamp: Stamp, effect:
             effect.messages.append(fact)
 
 
-def _fold_rejection(study: StudyState, event: InstancesRejected, origin: Origin, _: bool) -> Effect:
+def _fold_rejection(study: StudyState, event: InstancesRejected, _origin: Origin, _: bool) -> Effect:
     effect = Effect(DUPLICATE)
     if _reject(study, event, effect):
         effect.disposition = APPLIED
@@ -276,7 +274,7 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
     return news
 
 
-def _fold_supersession(study: StudyState, event: DocumentsSuperseded, origin: Origin, _: bool) -> Effect:
+def _fold_supersession(study: StudyState, event: DocumentsSuperseded, _origin: Origin, _: bool) -> Effect:
     effect = Effect(DUPLICATE)
     if _supersede(study, event, effect):
         effect.disposition = APPLIED

@@ -18,6 +18,8 @@ from tests.builders.images import ct, encoded, enhanced_ct, identify
 
 OF_INTEREST = Code("113000", "DCM", "Of Interest")
 PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
+QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
+RETENTION_EXPIRED = Code("113039", "DCM", "Data Retention Policy Expired")
 
 
 def key_objects(

@@ -1,0 +1,205 @@
+"""What the golden examples lead to: replaced, lost, expired and copied documents, and odd UIDs."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+
+from tests.builders.goldens import (
+    Message,
+    Resource,
+    arrival,
+    event,
+    g1,
+    g7,
+    rejection,
+    reported,
+    successor_of_g7,
+)
+from tests.builders.images import ct, image
+from tests.builders.key_objects import RETENTION_EXPIRED, key_objects
+from tests.builders.structured_reports import evidence_of, polyline_report
+from tests.golden.timeline import Timeline, content, uids
+
+DAY_S = 86_400
+
+
+def outcome(messages: list[Message]) -> tuple[dict[str, Resource], Timeline]:
+    """Contents by id once every clock has run out."""
+    timeline = Timeline()
+    timeline.send(messages)
+    timeline.run_out()
+    return {i: content(r) for i, r in timeline.references.items()}, timeline
+
+
+def withdrawn_as(reason: str, status: str, resource: Resource) -> Resource:
+    system = "https://imaging-reference.example/fhir/CodeSystem/withdrawal-reason"
+    return resource | {"status": status, "meta": {"tag": [{"system": system, "code": reason}]}}
+
+
+def test_e1_a_successor_withdraws_what_its_predecessor_made() -> None:
+    references, timeline = outcome([*g7().records, successor_of_g7()])
+    for expected in g7().expected:
+        assert references[expected["id"]] == withdrawn_as("superseded", "entered-in-error", expected)
+    new = [r for r in references.values() if r["identifier"][1]["value"] == "urn:oid:2.999.1.100.4"]
+    assert [r["status"] for r in new] == ["available"] * 2
+    assert [uids(r) for r in sorted(new, key=lambda r: str(r["seriesUid"]))] == [
+        ["2.999.1.100.4"],
+        ["2.999.1.2.2"],
+    ]
+    assert [f["withdrawal_reason"] for f in timeline.facts].count("superseded") == 2
+
+
+def test_e2_the_order_of_successor_and_predecessor_does_not_matter() -> None:
+    *images, predecessor = g7().records
+    in_order, _ = outcome([*images, predecessor, successor_of_g7()])
+    reversed_order, _ = outcome([successor_of_g7(), predecessor, *images])
+    assert reversed_order == in_order
+
+
+def without_evidence() -> Message:
+    document = polyline_report()
+    del document.CurrentRequestedProcedureEvidenceSequence
+    return reported(document, "11:31")
+
+
+def test_e5_a_reference_to_an_unknown_image_waits_for_it() -> None:
+    *images, _ = g7().records
+    timeline = Timeline()
+    assert timeline.send([without_evidence()]) == timeline.wait(DAY_S - 1) == []
+    assert timeline.dispositions == {("parked", ""): 1}
+    assert timeline.send(images) == []
+    published = {r["id"]: content(r) for r in timeline.wait(10)}
+    assert [published[each["id"]] for each in g7().expected] == g7().expected
+    assert timeline.dead_letters == []
+    assert timeline.wait(2 * DAY_S) == []
+    assert timeline.dead_letters == [], "what has come no longer waits"
+
+
+def test_e5_a_reference_that_waits_in_vain_is_put_aside_and_still_revived() -> None:
+    *images, _ = g7().records
+    timeline = Timeline()
+    timeline.send([without_evidence()])
+    assert timeline.wait(DAY_S) == []
+    (letter,) = timeline.dead_letters
+    assert letter["__imaging.errors.code"] == "series_unknown"
+    assert (letter["__streams.errors.topic"], letter["__streams.errors.offset"]) == ("dicom-reports", "0")
+    assert timeline.wait(DAY_S) == []
+    assert len(timeline.dead_letters) == 1
+    timeline.send(images)
+    published = {r["id"]: content(r) for r in timeline.wait(10)}
+    assert [published[each["id"]] for each in g7().expected] == g7().expected
+
+
+def test_e7_expired_images_that_come_back_are_available_again() -> None:
+    images = [ct(1), ct(2), ct(3)]
+    timeline = Timeline()
+    timeline.send(g1().records)
+    (withdrawn,) = timeline.send([rejection("5", RETENTION_EXPIRED, images, "12:00")])
+    (expected,) = g1().expected
+    assert content(withdrawn) == withdrawn_as("iocm-113039", "unknown", expected)
+    assert timeline.send([arrival(each, "12:30") for each in images]) == []
+    (revived,) = timeline.wait(10)
+    assert content(revived) == expected, "with the time of the first arrival: a resend is none"
+    assert revived["meta"]["versionId"] == "3"
+    expired_late, _ = outcome([*g1().records, rejection("5", RETENTION_EXPIRED, images, "12:00")])
+    assert list(expired_late.values()) == [content(withdrawn)]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # pydicom, of the test's own object
+def test_e9_a_leading_zero_is_kept_with_a_warning() -> None:
+    odd = image("2.999.1.02", "2.999.1.02.1", series_number=2, number=1)
+    note = key_objects("2.999.1.200.1", [odd])
+    references, timeline = outcome([arrival(odd, "10:01"), reported(note, "11:01")])
+    assert [(r["seriesUid"], uids(r)) for r in references.values()] == [("2.999.1.02", ["2.999.1.02.1"])] * 2
+    assert {tuple(f["warnings"]) for f in timeline.facts} == {("uid_leading_zero",)}
+
+
+# ---- what crosses studies ---------------------------------------------------------------------------------
+
+OTHER = "2.999.2"
+
+
+def far() -> Dataset:
+    """An image of the other study."""
+    return image("2.999.2.2", "2.999.2.2.1", series_number=1, number=1, study=OTHER)
+
+
+def note_over_two_studies() -> Dataset:
+    document = key_objects("2.999.1.200.6", [ct(2)])
+    item = document.ContentSequence[-1]
+    second = Dataset.from_json(item.to_json())
+    second.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "2.999.2.2.1"
+    document.ContentSequence = DicomSequence([*document.ContentSequence, second])
+    document.CurrentRequestedProcedureEvidenceSequence = [*evidence_of([ct(2)]), *evidence_of([far()])]
+    return document
+
+
+def copy_in_other_study() -> Dataset:
+    """The same note as it lies in the other study, under a smaller UID."""
+    copy = Dataset.from_json(note_over_two_studies().to_json())
+    copy.StudyInstanceUID, copy.SeriesInstanceUID, copy.SOPInstanceUID = OTHER, "2.999.2.200", "2.999.1.200.5"
+    copy.IdenticalDocumentsSequence = evidence_of([note_over_two_studies()])
+    return copy
+
+
+def named_original() -> Dataset:
+    original = note_over_two_studies()
+    original.IdenticalDocumentsSequence = evidence_of([copy_in_other_study()])
+    return original
+
+
+def test_e10_copies_in_two_studies_make_the_same_references_in_any_order() -> None:
+    images = [arrival(ct(2), "10:01"), arrival(far(), "10:02")]
+    copies = [reported(named_original(), "11:00"), reported(copy_in_other_study(), "11:05")]
+    outcomes = [outcome(list(order))[0] for order in permutations([*images, *copies])]
+    key_images = {i: r for i, r in outcomes[0].items() if "113000" in str(r["code"])}
+    assert sorted((r["studyUid"], *uids(r)) for r in key_images.values()) == [
+        ("2.999.1", "2.999.1.2.2"),
+        ("2.999.2", "2.999.2.2.1"),
+    ]
+    assert {r["identifier"][1]["value"] for r in key_images.values()} == {"urn:oid:2.999.1.200.5"}
+    assert all(other == outcomes[0] for other in outcomes)
+
+
+def test_a_fragment_follows_its_document() -> None:
+    timeline = Timeline()
+    timeline.send([arrival(far(), "10:01"), reported(note_over_two_studies(), "11:00")])
+    (there,) = [r for r in timeline.published if r["studyUid"] == OTHER]
+    gone = event(
+        "instance.deleted", "11:10", series_instance_uid="2.999.1.200", sop_instance_uid="2.999.1.200.6"
+    )
+    timeline.send([gone])
+    assert content(timeline.references[there["id"]]) == withdrawn_as(
+        "deleted", "entered-in-error", content(there)
+    )
+    timeline.send([reported(note_over_two_studies(), "11:20")])
+    assert content(timeline.references[there["id"]]) == content(there)
+
+
+@pytest.mark.parametrize("note_first", [False, True])
+def test_a_note_rejects_in_every_study_that_it_names(note_first: bool) -> None:
+    note = note_over_two_studies()
+    note.ConceptNameCodeSequence[0].CodeValue = "113037"
+    records = [arrival(ct(2), "10:01"), arrival(far(), "10:02")]
+    references, _ = outcome(
+        [reported(note, "09:00"), *records] if note_first else [*records, reported(note, "11:00")]
+    )
+    assert {(r["studyUid"], r["status"]) for r in references.values()} == {
+        ("2.999.1", "entered-in-error"),
+        (OTHER, "entered-in-error"),
+    }
+
+
+def test_a_note_without_evidence_rejects_within_its_study() -> None:
+    note = key_objects("2.999.1.200.7", [ct(2)])
+    note.ConceptNameCodeSequence[0].CodeValue = "113037"
+    del note.CurrentRequestedProcedureEvidenceSequence
+    records = [reported(note, "09:00"), arrival(ct(1), "10:01"), arrival(ct(2), "10:02")]
+    for order in permutations(records):
+        references, timeline = outcome(list(order))
+        assert [uids(r) for r in references.values()] == [["2.999.1.2.1"]]
+        assert timeline.dead_letters == []
