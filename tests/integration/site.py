@@ -23,7 +23,7 @@ from processors.schema_files import topic_specs
 from processors.stream.topics import Topics, Wanted
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 """A test gives up after so long; nothing depends on how fast things happen before."""
 
 DEFAULTS = {
@@ -132,6 +132,10 @@ class Member:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         return self
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def signal(self, which: signal.Signals) -> None:
         assert self._process is not None

@@ -18,6 +18,10 @@ def _records(items: int, studies: list[str] = STUDIES) -> list[tuple[bytes | Non
     return [(s.encode(), f"{s}/{n}".encode()) for n in range(items) for s in studies]
 
 
+def _round(number: int) -> list[tuple[bytes | None, bytes | None]]:
+    return [(s.encode(), f"{s}/{number - 1}".encode()) for s in STUDIES]
+
+
 def _expected(items: int) -> dict[bytes, list[str]]:
     return {study.encode(): sorted(str(n) for n in range(items)) for study in STUDIES}
 
@@ -61,17 +65,19 @@ def test_records_that_are_not_home_are_forwarded(site: Site) -> None:
 )
 @pytest.mark.parametrize("keep_state", [True, False])
 def test_kill_at_a_step(site: Site, step: str, keep_state: bool) -> None:
-    site.send("instances", _records(2))
-    with site.member(kill=[step, 2]) as member:
-        site.send("instances", _records(4))
+    rounds = 0
+    with site.member(kill=[step, 4]) as member:
+        while member.alive and rounds < 500:
+            rounds += 1
+            site.send("instances", _round(rounds))
         assert member.wait() == -signal.SIGKILL
     if not keep_state:
-        shutil.rmtree(site.folder / "state-a", ignore_errors=True)
+        shutil.rmtree(site.folder / "state-a")
     with site.member() as member:
-        site.send("instances", _records(5))
-        until(lambda: _published(site) == _expected(5), "all published", member)
+        site.send("instances", [*_round(rounds), *_round(rounds + 1)])
+        until(lambda: _published(site) == _expected(rounds + 1), "all published", member)
         assert member.stop() == 0
-    _verify(site, 5)
+    _verify(site, rounds + 1)
 
 
 def test_members_join_and_leave(site: Site) -> None:
