@@ -126,7 +126,7 @@ def assemble(
     out: IO[str],
     analytics: IO[str] | None = None,
     dead_letters: IO[str] | None = None,
-    progress: Callable[[int], None] = lambda size: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Summary:
     """Run all inputs through and write the final references to `out`, sorted by id.
 

@@ -1,4 +1,4 @@
-"""When a series is published: counted | completed | quiet | hard_stop, the first rule that holds (CONTRACT 4).
+"""When a series is published: counted | completed | quiet | hard_stop, the first that holds (CONTRACT 4).
 
 Rules of this file: clocks as values; time always comes in as a parameter, in ms of the input's own clock.
 """
@@ -19,7 +19,7 @@ class Rule(StrEnum):
 
 
 def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness: Completeness) -> None:
-    """Something to publish happened at `at_ms`; only a new instance makes a running quiet clock start anew."""
+    """Something to publish happened at `at_ms`; only a new instance restarts a running quiet clock."""
     first_ms = series.first_ms
     if first_ms is None:
         series.first_ms = first_ms = series.last_ms = at_ms

@@ -151,9 +151,9 @@ class SubsetKind(StrEnum):
 
 
 class Region(NamedTuple):
-    """A region in FHIR's words: `region_type` in lower case, `coordinates` flat.
+    r"""A region in FHIR's words: `region_type` in lower case, `coordinates` flat.
 
-    2D: column\\row pairs, 0\\0 = top left corner of the top left pixel. 3D: x\\y\\z triplets in mm.
+    2D: column\row pairs, 0\0 = top left corner of the top left pixel. 3D: x\y\z triplets in mm.
     Numbers are ints when whole, else the shortest decimal that gives the same binary32 (FL) or the decimal
     text's value (DS).
     """
@@ -233,7 +233,7 @@ class DocumentPath(NamedTuple):
 
 
 class RejectedInstance(NamedTuple):
-    """Study and series are empty where the note has no evidence: then it means that SOP in the note's study."""
+    """Study and series are empty where the note has no evidence: it means that SOP in the note's study."""
 
     study_instance_uid: str
     series_instance_uid: str

@@ -1,7 +1,8 @@
 """The fold: one event into one StudyState, by kind.
 
 Rules of this file: `fold` and what it dispatches to; pure, constant cost per event (a document costs its
-own size). Nothing here depends on the order of events except what `core.series` and `core.study` call operational.
+own size). Nothing here depends on the order of events, save what `core.series` and `core.study` call
+operational.
 """
 
 from __future__ import annotations

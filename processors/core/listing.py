@@ -38,7 +38,7 @@ class _Judged(NamedTuple):
 def list_items(
     study: StudyState, series_uid: str, items: Sequence[ReportedItem], policy: Policy, standing: bool
 ) -> Listing:
-    """List what stands; if nothing does, or the source itself does not stand (`standing` False), everything."""
+    """List what stands; if nothing does, or the source itself does not (`standing` False), everything."""
     judged = [_judge(study, series_uid, item, policy) for item in items]
     valid = [j for j in judged if j.valid]
     chosen = [j for j in valid if not j.reasons] if standing else valid
@@ -91,19 +91,20 @@ Entry = tuple[ReferencedInstance, InstanceState | None]
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
     """One entry an instance, subsets united; the whole instance swallows its parts. Regions stay apart,
-    since a region applies to all frames of its entry (FHIR instance.imageRegion2D)."""
+    since a region applies to all frames of its entry (FHIR instance.imageRegion2D).
+    """
     merged: dict[object, Entry] = {}
     for entry, instance in entries:
         plain = not (entry.regions_2d or entry.regions_3d or entry.waveform_channels)
         key: object = (entry.sop_instance_uid, "") if plain else entry
         other = merged.get(key)
-        if other is not None and plain:
-            entry = _united(other[0], entry)
-        merged[key] = (entry, instance)
+        merged[key] = (entry if other is None else _united(other[0], entry), instance)
     return list(merged.values())
 
 
 def _united(one: ReferencedInstance, other: ReferencedInstance) -> ReferencedInstance:
+    if one == other:
+        return one
     if one.subset_kind is not other.subset_kind or not one.subset or not other.subset:
         return one._replace(subset_kind=SubsetKind.NONE, subset=())
     numeric = one.subset_kind is not SubsetKind.CONTENT_ITEMS

@@ -29,7 +29,7 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class CompletenessOverride:
-    """Wins over the default where `source` and `modality` both match; empty matches all; the last match holds."""
+    """Wins over the default where `source` and `modality` match; empty matches all; the last match holds."""
 
     source: str
     modality: str

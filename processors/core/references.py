@@ -123,30 +123,20 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
     if not arrived:
         return None
     members, withdrawn = _standing(study, series, arrived, policy)
-    if withdrawn is None:
-        times: Iterable[int | None] = (i.issued_us for i in members)
-    else:
-        times = (i.first_arrival_us for i in members)
-    latest = max((t for t in times if t is not None), default=None)
-    header = resolved_header(series.headers) if series.headers else SeriesHeader()
     members.sort(key=_instance_order)
+    header = resolved_header(series.headers) if series.headers else SeriesHeader()
     omit = policy.series_instances == "omit_when_complete" and withdrawn is None and is_complete(series)
+    key = identity.series_key(study.study_instance_uid, series.series_instance_uid)
     reference = ImagingReference(
-        id=identity.reference_id(
-            identity.series_key(study.study_instance_uid, series.series_instance_uid), policy.namespace
-        ),
+        id=identity.reference_id(key, policy.namespace),
         kind=Kind.SERIES,
         study_instance_uid=study.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
         code=_SERIES,
-        instances=()
-        if omit
-        else tuple(
-            ReferencedInstance(i.sop_instance_uid, i.header.sop_class_uid, i.header.number) for i in members
-        ),
+        instances=() if omit else _listed(members),
         withdrawn=withdrawn,
         subject=context.subject,
-        issued="" if latest is None else instant_text(latest, policy),
+        issued=_issued(members, withdrawn, policy),
         performers=header.performers,
         based_on=context.based_on,
         category=(modality_concept(header.modality),) if header.modality else (),
@@ -157,6 +147,24 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
         modality=header.modality,
     )
     return SeriesView(reference, members)
+
+
+def _listed(members: list[InstanceState]) -> tuple[ReferencedInstance, ...]:
+    return tuple(
+        ReferencedInstance(i.sop_instance_uid, i.header.sop_class_uid, i.header.number) for i in members
+    )
+
+
+def _issued(members: list[InstanceState], withdrawn: WithdrawalReason | None, policy: Policy) -> str:
+    """The latest, over the listed instances, of each one's earliest arrival since its last deletion.
+
+    A withdrawn series shows what it would show had nothing been deleted.
+    """
+    if withdrawn is None:
+        times = [i.issued_us for i in members if i.issued_us is not None]
+    else:
+        times = [i.first_arrival_us for i in members if i.first_arrival_us is not None]
+    return instant_text(max(times), policy) if times else ""
 
 
 def _standing(

@@ -7,8 +7,8 @@ The merge is commutative, associative and idempotent because everything kept is 
   a set              arrival times of a source's copy that are later than its last deletion
   a maximum          the last deletion, the latest arrival, the stamp under which a header was last said
   a minimum          the first arrival
-and what loses for good is dropped only when nothing still to come could make it win. What is *not* part of the
-merge is operational: positions, clocks, counters, and the ledger of what was published.
+and what loses for good is dropped only when nothing still to come could make it win. What is *not* part of
+the merge is operational: positions, clocks, counters, and the ledger of what was published.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Published(NamedTuple):
     content_hash: bytes
     """SHA-256 of the content less version and time."""
     withdrawn: str = ""
-    members: dict[str, int] = {}
+    members: dict[str, int] = {}  # noqa: RUF012 - NamedTuple defaults are shared, and never changed here
     """SOP UID → CRC-32 of its rendered entry; empty for a series, which counts by position."""
 
 

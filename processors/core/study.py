@@ -12,7 +12,7 @@ series the same holds:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from processors.core import identity
 from processors.core.events import (
@@ -154,7 +154,7 @@ class StudyState:
         self.families: dict[str, set[DocumentPath]] = {}
         """Canonical UID → copies."""
         self.dependents: dict[str, set[str]] = {}
-        """Series UID, SOP UID, or one of the two marks below → canonical UIDs of documents to look at again."""
+        """Series UID, SOP UID, or one of the marks below → canonical UIDs of documents to look at again."""
 
     def open_series(self, series_instance_uid: str) -> SeriesState:
         series = self.series.get(series_instance_uid)
@@ -239,5 +239,5 @@ class Effect:
     """The series may close at once: a completion, or a count that is reached."""
     arrived_document: DocumentPath | None = None
     warnings: tuple[str, ...] = ()
-    messages: list[object] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)
     """Events for other studies, to go through the intake topic."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from processors.core.completeness import Rule
 from processors.core.document_references import FamilyView, fragments, of_family
@@ -26,6 +27,7 @@ from processors.core.study import (
 )
 from processors.errors import DeadLetterCode
 from processors.pipeline.dead_letters import described
+from processors.pipeline.homes import Home
 from processors.pipeline.publishing import Background, Change, Publisher
 from processors.pipeline.records import OutputRecord, Step
 from processors.wire.messages import pack
@@ -35,7 +37,7 @@ from processors.wire.messages import pack
 class Work:
     """What a step has to do for one study."""
 
-    home: int
+    home: Home
     study: StudyState
     closed: dict[str, Rule] = field(default_factory=dict)
     """Series UID → the rule that closed it."""
@@ -46,7 +48,7 @@ class Work:
     everything: bool = False
     expired: list[DocumentPath] = field(default_factory=list)
     """Documents whose unresolved references are given up."""
-    messages: list[tuple[object, Origin]] = field(default_factory=list)
+    messages: list[tuple[Any, Origin]] = field(default_factory=list)
     """Events for other studies, each with the record it comes from."""
     traceparent: bytes = b""
     at_ms: int | None = None

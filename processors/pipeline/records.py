@@ -64,7 +64,7 @@ class Step:
     """(applied|duplicate|forwarded|parked|ignored|dead_lettered, reason or code) → records. Sums up to the
     records consumed (the accounting law of CONTRACT 4)."""
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    """What else happened, for telemetry: ("published", kind, modality, rule), ("revised", …), ("withdrawn", …),
-    ("warning", code), ("parked_expired", "")."""
+    """What else happened, for telemetry: ("published" | "revised" | "withdrawn" | "revived", kind, modality,
+    rule), ("warning", code), ("unpublished", code), ("parked_expired", code)."""
     settled: list[tuple[str, int]] = field(default_factory=list)
     """(rule, ms from the last instance to publication) of each series that was closed."""

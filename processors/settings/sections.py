@@ -174,7 +174,8 @@ class Settings(Section, frozen=True):
         default = self.completeness
         quiet_s = default.quiet_s if each.quiet_s is None else each.quiet_s
         hard_stop_s = default.hard_stop_s if each.hard_stop_s is None else each.hard_stop_s
-        return core.CompletenessOverride(each.source, each.modality, core.Completeness.of_seconds(quiet_s, hard_stop_s))
+        completeness = core.Completeness.of_seconds(quiet_s, hard_stop_s)
+        return core.CompletenessOverride(each.source, each.modality, completeness)
 
     def _identity(self) -> core.Identity:
         return core.Identity(

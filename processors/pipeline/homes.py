@@ -1,0 +1,77 @@
+"""A home: one partition's studies, read from its store when needed and kept while they are warm.
+
+Rules of this file: caching of StudyStates, and rows in and out of the store's envelopes; no folding.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from processors.avro.envelope import decode_state, encode_state
+from processors.core.study import StudyState
+from processors.pipeline.clocks import HomeClock
+from processors.pipeline.ports import StateStore
+from processors.pipeline.records import StateEntry
+from processors.wire import state as rows
+
+
+class Home:
+    """Studies at home in one partition; what was folded since the last commit stays in memory."""
+
+    def __init__(self, number: int, store: StateStore) -> None:
+        self.number = number
+        self.store = store
+        self.clock = HomeClock()
+        self._studies: OrderedDict[str, StudyState] = OrderedDict()
+        """Coldest first."""
+        self._sizes: dict[str, int] = {}
+        self._weight = 0
+        """Instances in memory, as of the last commit."""
+        self._uncommitted: set[str] = set()
+
+    def study(self, study_instance_uid: str) -> StudyState:
+        """The study, to be changed: an empty one if nothing is known."""
+        self._uncommitted.add(study_instance_uid)
+        study = self._studies.get(study_instance_uid)
+        if study is not None:
+            self._studies.move_to_end(study_instance_uid)
+            return study
+        found = self.store.scan(rows.prefix_of(study_instance_uid))
+        study = rows.study_from(study_instance_uid, ((key, decode_state(value).body) for key, value in found))
+        self._studies[study_instance_uid] = study
+        return study
+
+    def save(self, study: StudyState, now_ms: int) -> list[StateEntry]:
+        """Put what was touched into the store; the entries are the changelog's records, too."""
+        entries = [
+            StateEntry(
+                self.number,
+                row.key,
+                encode_state(rows.kind_of(row.key), row.body, version=rows.FORMAT, stamp_ms=now_ms),
+                row.due_at_ms,
+            )
+            for row in rows.touched_rows(study)
+        ]
+        if entries:
+            self.store.put(entries)
+        return entries
+
+    def commit(self, instances: int) -> None:
+        """What was folded is lasting; the coldest studies go while more than so many instances are held."""
+        for uid in self._uncommitted:
+            size = self._studies[uid].instance_count
+            self._weight += size - self._sizes.get(uid, 0)
+            self._sizes[uid] = size
+        self._uncommitted.clear()
+        self.clock.commit()
+        while self._weight > instances and len(self._studies) > 1:
+            uid, _ = self._studies.popitem(last=False)
+            self._weight -= self._sizes.pop(uid)
+
+    def roll_back(self) -> None:
+        """Forget what was folded since the last commit; the store did the same."""
+        for uid in self._uncommitted:
+            self._studies.pop(uid, None)
+            self._weight -= self._sizes.pop(uid, 0)
+        self._uncommitted.clear()
+        self.clock.roll_back()
