@@ -1,0 +1,139 @@
+"""The stage: broker, processor, sender and reader, set up and taken down together.
+
+Rules of this file: lifecycle and waiting; no story, no printing. The processor runs in a thread of this
+process with the loop, transactions, store and changelog of `run`. Waiting always ends by what was read,
+never by a time that passed; PATIENCE_S only bounds it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from processors.demo.departments import Message
+from processors.demo.reading import DeadLetter, Published, Reader
+from processors.demo.report import Report, report_of
+from processors.demo.tally import Tally
+from processors.errors import Unavailable
+from processors.pipeline.records import OutputTopic
+from processors.settings import Settings
+from processors.settings.sections import Completeness, Identity, State, Topics
+from processors.stream.embedded import EmbeddedBroker
+from processors.stream.loop import Loop
+from processors.stream.runner import wiring_of
+from processors.stream.sending import Sender
+from processors.stream.tail import Tail
+
+QUIET_S = 1.0
+"""Short, so that nobody waits; shorter, and a busy machine might close a series between two of its images."""
+
+PATIENCE_S = 60.0
+"""A demonstration that stands still for so long has failed."""
+
+_POLL_S = 0.05
+_POLL_RECORDS = 500
+
+
+def settings_of(bootstrap: str, folder: Path) -> Settings:
+    return Settings(
+        kafka={"bootstrap.servers": bootstrap},
+        completeness=Completeness(quiet_s=QUIET_S),
+        identity=Identity(patient_id_system="urn:oid:2.999.1", accession_system="urn:oid:2.999.2"),
+        state=State(dir=str(folder)),
+    )
+
+
+class Stage:
+    """A context manager; entered, the processor is ready. `folder` takes its state and must be empty.
+
+    Raises Unavailable when the processor ended or stands still.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._topics = Topics()
+        self._names = {role: str(getattr(self._topics, role)) for role in self._topics.__struct_fields__}
+        self._broker = EmbeddedBroker(self._names.values())
+        self.bootstrap = self._broker.bootstrap
+        settings = settings_of(self.bootstrap, folder)
+        wiring = wiring_of(settings, 0)
+        self._tally = Tally(wiring.build)
+        self.processor = Loop(replace(wiring, build=self._tally.around))
+        """Also the `Health` of processors.http."""
+        self._thread = threading.Thread(target=self._run, name="processor", daemon=True)
+        self._failure: Exception | None = None
+        self._sender = Sender(settings.kafka)
+        self._tail = Tail(settings.kafka, [self._names[topic] for topic in OutputTopic])
+        self._reader = Reader(self._topics)
+        self._sent = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        until = time.monotonic() + PATIENCE_S
+        try:
+            while not self.processor.ready():
+                self._go_on(until)
+                self._thread.join(_POLL_S)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the processor as `run` does, then its broker; what is on the topics is gone."""
+        self.processor.stop()
+        self._thread.join(PATIENCE_S)
+        self._sender.close()
+        self._tail.close()
+        self._broker.close()
+
+    def send(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._sender.send(self._names[message.topic], message.key, message.value)
+            self._sent += 1
+        self._sender.flush()
+
+    def outcome(self) -> Iterator[Published | DeadLetter]:
+        """What comes of it, as it is read, until all that was sent is done with and no clock runs."""
+        until = time.monotonic() + PATIENCE_S
+        while not self._settled():
+            self._go_on(until)
+            for record in self._tail.poll(_POLL_RECORDS, _POLL_S):
+                seen = self._reader.take(record)
+                if seen is not None:
+                    yield seen
+
+    def report(self) -> Report:
+        """What came of it; call it when `outcome` has ended."""
+        return report_of(self._sent, self._tally.totals(), self._reader, self._topics)
+
+    # ---- inside ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self.processor.run()
+        except Exception as failed:  # noqa: BLE001  raised again by the thread that waits for it
+            self._failure = failed
+
+    def _settled(self) -> bool:
+        totals, seen = self._tally.totals(), self._reader.seen
+        consumed = totals.consumed >= self._sent + totals.written[OutputTopic.INTAKE]
+        read = all(seen[self._names[topic]] >= totals.written[topic] for topic in OutputTopic)
+        return consumed and read and not totals.waiting
+
+    def _go_on(self, until: float) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._thread.is_alive():
+            raise Unavailable("the processor ended before the demonstration did")
+        if time.monotonic() > until:
+            raise Unavailable(f"the demonstration stood still for {PATIENCE_S:.0f} s")
