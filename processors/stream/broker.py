@@ -7,55 +7,62 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, TopicDescription  # type: ignore[attr-defined]  # no re-export
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 
-from processors.errors import Unavailable
+from processors.errors import SettingsError, Unavailable
 from processors.stream.client import LOGGER, admin_config
 
 ANSWER_S = 10.0
 """A broker that is up answers in milliseconds; the time is for name lookup and TLS."""
 
+EMBEDDED = "mockCluster"
+"""Cluster ids of librdkafka's in-process cluster begin so; it has no topic ids and no DescribeTopics."""
+
 
 class Cluster:
-    """Raises Unavailable at once if no broker answers."""
+    """Raises SettingsError for a property librdkafka does not know, Unavailable if no broker answers."""
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        self._admin = AdminClient(admin_config(kafka), logger=LOGGER)
+        if not kafka.get("bootstrap.servers"):
+            raise SettingsError("kafka.bootstrap.servers is not set: name a broker, as `localhost:9092`")
         try:
-            self.id = str(self._admin.list_topics(timeout=ANSWER_S).cluster_id)
+            self.admin = AdminClient(admin_config(kafka), logger=LOGGER)
+            metadata = self.admin.list_topics(timeout=ANSWER_S)
         except KafkaException as failed:
-            where = kafka.get("bootstrap.servers", "(kafka.bootstrap.servers is not set)")
-            raise Unavailable(f"no broker answers at {where}: {failed.args[0].name()}") from failed
+            error = failed.args[0]
+            if error.code() == error._INVALID_ARG:  # noqa: SLF001 (librdkafka's local codes are public names)
+                raise SettingsError(f"[kafka]: {error.str()}") from failed
+            where = kafka["bootstrap.servers"]
+            raise Unavailable(
+                f"no broker answers at {where} ({error.name()}): check kafka.bootstrap.servers"
+            ) from failed
+        self.id = str(metadata.cluster_id)
+        self.partitions = {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+        """Topic → partition count, of every topic that is there."""
 
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:
         """Partition count of the intake, and the changelog's identity: cluster, topic, topic id, count.
 
         Inputs may have other counts; the changelog must have the intake's: a home is a partition of both.
         """
-        topics = self.describe([*inputs, intake, changelog])
-        for name, topic in topics.items():
-            if topic is None:
+        counts = self.partitions
+        for name in (*inputs, intake, changelog):
+            if name not in counts:
                 raise Unavailable(f"topic {name} does not exist: run `imaging-reference topics create`")
-        counts = {name: len(topic.partitions) for name, topic in topics.items() if topic is not None}
         if counts[intake] != counts[changelog]:
             raise Unavailable(
                 f"{changelog} has {counts[changelog]} partitions, {intake} {counts[intake]}: "
                 "they must have the same count"
             )
-        description = topics[changelog]
-        assert description is not None
-        return counts[intake], f"{self.id}/{changelog}/{description.topic_id}/{counts[intake]}"
+        return counts[intake], f"{self.id}/{changelog}/{self._topic_id(changelog)}/{counts[intake]}"
 
-    def describe(self, names: Iterable[str]) -> dict[str, TopicDescription | None]:
-        """Topic name → description, None where there is no such topic."""
-        futures = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_S)
-        found: dict[str, TopicDescription | None] = {}
-        for name, future in futures.items():
-            try:
-                found[name] = future.result()
-            except KafkaException as failed:
-                if failed.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise Unavailable(f"topic {name}: {failed.args[0].name()}") from failed
-                found[name] = None
-        return found
+    def _topic_id(self, name: str) -> str:
+        """Tells a topic from one of the same name made after it was deleted (KIP-516)."""
+        if self.id.startswith(EMBEDDED):
+            return ""
+        try:
+            asked = self.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_S)
+            return str(asked[name].result().topic_id)
+        except KafkaException as failed:
+            raise Unavailable(f"topic {name} cannot be described: {failed.args[0].str()}") from failed

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
-    AdminClient,
     ConfigResource,
-    NewTopic,  # type: ignore[attr-defined]  # no re-export
+    NewTopic,
     ResourceType,
 )
 
 from processors.errors import Unavailable
-from processors.schema_files import TopicSpec
+from processors.schema_files import TopicSpec, topic_specs
+from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
-from processors.stream.client import admin_config
+
+TOPICS = ("instances", "reports", "intake", "changelog", "fhir", "analytics", "dead_letters")
+"""Keys of `[topics]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,35 @@ class Wanted:
     spec: TopicSpec
 
 
+def create(settings: Settings) -> list[str]:
+    """Names of the topics that were missing and are there now."""
+    return Topics(settings.kafka, wanted(settings)).create()
+
+
+def check(settings: Settings) -> list[str]:
+    """One line for each difference between the topics and their `topic.toml`."""
+    return Topics(settings.kafka, wanted(settings)).check()
+
+
+def wanted(settings: Settings) -> tuple[Wanted, ...]:
+    """The seven topics under their names in the settings; a default name is its folder's in `schemas/`."""
+    default, named, specs = Settings().topics, settings.topics, topic_specs()
+    return tuple(Wanted(getattr(named, role), specs[getattr(default, role)]) for role in TOPICS)
+
+
 class Topics:
     """Raises Unavailable when no broker answers or it refuses."""
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool], wanted: tuple[Wanted, ...]) -> None:
         self._cluster = Cluster(kafka)
-        self._admin = AdminClient(admin_config(kafka))
+        self._admin = self._cluster.admin
         self._wanted = wanted
 
     def create(self, partitions: int | None = None) -> list[str]:
-        """Names of the topics made; `partitions` in place of every topic's own count. Replication: the broker's."""
+        """Names of the topics made; `partitions`: in place of every topic's own count.
+
+        Replication is the broker's default.
+        """
         new = [
             NewTopic(each.name, partitions or each.spec.partitions, config=dict(each.spec.config))
             for each in self._wanted
@@ -61,8 +82,7 @@ class Topics:
         return list(self._differences())
 
     def _differences(self) -> Iterator[str]:
-        found = self._cluster.describe([each.name for each in self._wanted])
-        counts = {name: len(topic.partitions) for name, topic in found.items() if topic is not None}
+        counts = self._cluster.partitions
         for each in self._wanted:
             if each.name not in counts:
                 yield f"{each.name}: missing"

@@ -1,6 +1,6 @@
 """What the loop is given: names, folders and the parts it binds, as one value.
 
-Rules of this file: protocols and a frozen value, no behaviour. `workers` fills it from the settings; tests
+Rules of this file: protocols and a frozen value, no behaviour. `runner` fills it from the settings; tests
 fill it with a stub topology, a folder of their own and steps that kill the process.
 """
 

@@ -1,6 +1,6 @@
 """The product's loop as a process: `python -m tests.integration.member '<json>'`.
 
-`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (processors.stream.wiring.STEPS).
+`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring.STEPS`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from processors import telemetry
 from processors.errors import OperatorError
 from processors.pipeline.records import OutputTopic
-from processors.stream.runner import Runner
+from processors.stream.loop import Loop
 from processors.stream.wiring import Wiring
 from tests.integration.register import Register
 from tests.integration.site import Names
@@ -33,7 +33,7 @@ def main() -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     telemetry.configure("json", "debug")
-    runner = Runner(
+    loop = Loop(
         Wiring(
             kafka=told["kafka"],
             group=f"group-{names.suffix}",
@@ -47,9 +47,9 @@ def main() -> int:
             steps=steps,
         )
     )
-    signal.signal(signal.SIGTERM, lambda *_: runner.stop())
+    signal.signal(signal.SIGTERM, lambda *_: loop.stop())
     try:
-        runner.run()
+        loop.run()
     except OperatorError as failed:
         sys.stderr.write(f"{failed}\n")
         return failed.exit_code

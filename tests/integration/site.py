@@ -66,7 +66,9 @@ class Site:
     def create(self, partitions: int) -> None:
         Topics(self.kafka, self.wanted).create(partitions)
 
-    def send(self, role: str, records: Iterable[tuple[bytes | None, bytes | None]], partition: int = -1) -> None:
+    def send(
+        self, role: str, records: Iterable[tuple[bytes | None, bytes | None]], partition: int = -1
+    ) -> None:
         """Partition -1: by the key, as a Java producer does."""
         config: dict[str, str | int | float | bool] = {"partitioner": "murmur2_random", "linger.ms": 1}
         producer = Producer(self.kafka | config)
@@ -90,12 +92,13 @@ class Site:
         ended: set[int] = set()
         while len(ended) < len(partitions):
             for message in consumer.consume(10_000, 0.2):
+                partition, offset = message.partition(), message.offset()
+                assert partition is not None
+                assert offset is not None
                 if message.error():
-                    ended.add(message.partition())
+                    ended.add(partition)
                 else:
-                    seen.append(
-                        Seen(message.partition(), message.offset(), message.key(), message.value())
-                    )
+                    seen.append(Seen(partition, offset, message.key(), message.value()))
         consumer.close()
         return sorted(seen, key=lambda each: each[:2])
 

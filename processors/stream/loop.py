@@ -1,0 +1,339 @@
+"""The loop that binds the pipeline to Kafka: poll, fold, produce, commit; then the store.
+
+Rules of this file: order and error handling of one member's life; no study, no partition bookkeeping.
+
+    poll → topology.process → outputs, forwards, dead letters, changelog → offsets → commit → store commit
+
+The store is committed last: a crash before it leaves the store behind its changelog, and the next start tops
+it up. A clock is only trusted when the broker says that nothing older is unread (`_tick`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from processors import telemetry
+from processors.errors import Unavailable
+from processors.pipeline.records import Record, StateEntry, Step
+from processors.stream.assignment import Assignment
+from processors.stream.batch import Batch
+from processors.stream.broker import Cluster
+from processors.stream.client import LOGGER, consumer_config, producer_config
+from processors.stream.offsets import Offsets
+from processors.stream.reading import Reader
+from processors.stream.transaction import PATIENCE_S, ProducerLost, Transaction, TransactionAborted
+from processors.stream.wiring import Wiring
+
+POLL_S = 0.05
+"""While there is nothing to read yet."""
+
+SLICE_S = 0.5
+"""A batch is folded in slices of about so long, so that slow records (big reports) cannot hold a transaction
+open for minutes."""
+
+SMALLEST_SLICE = 50
+
+BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
+"""Before the next try after so many aborted transactions in a row."""
+
+FENCE_CHECK_S = 4.0
+"""Longer than a heartbeat (3 s): a member whose place was taken learns of it, and leaves, before it would
+fence the other's producer."""
+
+STUCK_S = 2 * PATIENCE_S
+"""A turn that takes longer hangs for good."""
+
+LEAVE_S = 5.0
+DRAIN_S = 10.0
+"""A broker that does not answer a last commit for so long is given up; the records are read again later."""
+
+LAYOUT_KEY = "!layout"
+"""A home's state entry: the intake's partition count its studies were placed by. `!` sorts first."""
+
+
+class Loop:
+    """One member of the consumer group. `run` blocks until `stop` (which any thread or signal may call).
+
+    Raises Unavailable (one line for the operator) when it cannot go on: no broker, no topic, another
+    partition count, or another process under the same member name.
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._stopping = threading.Event()
+        self._consumer: Consumer
+        self._offsets: Offsets
+        self._assignment: Assignment
+        self._transaction: Transaction
+        self._reader: Reader
+        self._batch = Batch()
+        self._slice = wiring.poll_records
+        self._tick_at = 0.0
+        self._aborted_in_a_row = 0
+        self._started = False
+        self.records = 0
+        """Committed since the start."""
+        self.turned_at = time.monotonic()
+        self._lost: str | None = None
+        """Why the producer is at its end; None while it works."""
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        self._start()
+        try:
+            while not self._stopping.is_set():
+                self.turned_at = time.monotonic()
+                self._turn()
+            self._leave()
+        finally:
+            self._assignment.close()
+            self._transaction.close()
+            self._consumer.close()
+
+    def live(self) -> bool:
+        """The loop turns (http.Health); a turn may wait for a broker as long as a call is repeated."""
+        return time.monotonic() - self.turned_at < STUCK_S
+
+    def ready(self) -> bool:
+        """Partitions are assigned and their state is restored (http.Health)."""
+        return self._started and self._assignment.ready
+
+    # ---- life -------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        wiring = self._wiring
+        cluster = Cluster(wiring.kafka)
+        self._partitions, identity = cluster.layout(wiring.inputs, wiring.intake, wiring.changelog)
+        self._topology = wiring.build(self._partitions)
+        self._layout = f'{{"intake_partitions": {self._partitions}}}'.encode()
+        self._offsets = Offsets(wiring.kafka)
+        config = producer_config(wiring.kafka, wiring.transactional_id)
+        self._transaction = Transaction(config, wiring.outputs, wiring.changelog)
+        self._rebuild()
+        consumer = consumer_config(wiring.kafka, wiring.group, wiring.member)
+        self._consumer = Consumer(consumer, logger=LOGGER)
+        self._assignment = Assignment(
+            wiring, self._consumer, self._offsets, self._topology, identity, self._settle
+        )
+        self._reader = Reader(self._consumer, self._assignment, wiring.member)
+        self._assignment.subscribe()
+        self._started = True
+
+    def _turn(self) -> None:
+        try:
+            if self._lost is not None:
+                self._recover(self._lost)
+            elif self._assignment.ready:
+                self._work()
+            else:
+                self._reader.poll(1, 0.0 if self._assignment.owns else POLL_S)
+                self._prepare()
+        except TransactionAborted as failed:
+            self._roll_back(str(failed))
+        except ProducerLost as failed:
+            self._lost = str(failed)
+        except sqlite3.DatabaseError as damaged:
+            self._abandon(f"state file: {type(damaged).__name__}")
+            self._assignment.discard()
+
+    def _work(self) -> None:
+        records = self._reader.poll(self._wiring.poll_records, self._patience())
+        if records:
+            self._wiring.steps("after_poll")
+            self._fold(records)
+        if self._assignment.ready:
+            self._tick()
+            if self._due():
+                self._commit()
+
+    def _prepare(self) -> None:
+        try:
+            self._assignment.prepare()
+        except KafkaException as failed:
+            telemetry.broker_unreachable(failed.args[0].name())
+            self._stopping.wait(BACKOFF_S[1])
+            return
+        if self._assignment.ready:
+            self._reader.read = dict(self._assignment.positions)
+            self._check_layout()
+
+    def _leave(self) -> None:
+        """What was folded is committed, and the group told, so that others take over at once.
+
+        A static member stays in the group when it only closes (KIP-345); unsubscribing leaves it.
+        """
+        generation = self._assignment.generation
+        self._settle(commit=True)
+        self._consumer.unsubscribe()
+        until = time.monotonic() + LEAVE_S
+        while self._assignment.owns and self._assignment.generation == generation:
+            self._consumer.poll(POLL_S)
+            if time.monotonic() > until:
+                break
+
+    def _patience(self) -> float:
+        """Until the open transaction is due, at most a poll's length."""
+        poll_s, opened = self._wiring.poll_ms / 1000, self._transaction.opened_at
+        if opened is None:
+            return poll_s
+        left = self._wiring.commit_interval_ms / 1000 - (time.monotonic() - opened)
+        return min(poll_s, max(0.0, left))
+
+    # ---- folding ----------------------------------------------------------------------------------------
+
+    def _fold(self, records: Sequence[Record]) -> None:
+        start = 0
+        while start < len(records) and not self._stopping.is_set():
+            part = records[start : start + self._slice] if len(records) > self._slice else records
+            start += len(part)
+            began = time.monotonic()
+            self._transaction.begin()
+            self._write(self._topology.process(part, _now_ms()), part)
+            took = max(time.monotonic() - began, 1e-6)
+            pace = int(len(part) * SLICE_S / took)
+            self._slice = min(self._wiring.poll_records, max(SMALLEST_SLICE, pace))
+            if self._due():
+                self._commit()
+
+    def _write(self, step: Step, records: Sequence[Record]) -> None:
+        self._wiring.steps("before_produce")
+        self._transaction.write(step.outputs, step.entries)
+        self._batch.add(step, records)
+
+    def _tick(self) -> None:
+        """Let the clock close what is due, knowing how far each partition is read at this very moment.
+
+        The wall clock is taken first, then the broker is asked for the last stable offsets: a partition read
+        up to there has been read up to that time, however long this process or the network stood still.
+        """
+        due = self._topology.next_due_ms()
+        now = _now_ms()
+        if due is None or due > now or time.monotonic() < self._tick_at:
+            return
+        self._tick_at = time.monotonic() + self._wiring.commit_interval_ms / 1000
+        try:
+            stable = self._offsets.stable(self._assignment.positions)
+        except KafkaException as failed:
+            telemetry.broker_unreachable(failed.args[0].name())
+            return
+        for (topic, partition), end in stable.items():
+            caught_up = self._reader.read.get((topic, partition), -1) >= end
+            self._topology.frontier(topic, partition, caught_up)
+        step = self._topology.tick(now)
+        if step.outputs or step.entries:
+            self._transaction.begin()
+            self._write(step, ())
+
+    def _check_layout(self) -> None:
+        """Homes are murmur2 mod N: state made for another N would be looked for in the wrong place."""
+        entries = []
+        for home, store in self._assignment.stores.items():
+            found = store.get(LAYOUT_KEY)
+            if found is None:
+                entries.append(StateEntry(home, LAYOUT_KEY, self._layout))
+                store.put(entries[-1:])
+            elif found != self._layout:
+                raise Unavailable(
+                    f"{self._wiring.intake} has {self._partitions} partitions, but the state was made for "
+                    f"{found.decode()}: give the topic its old count, or start with an empty changelog"
+                )
+        if entries:
+            self._transaction.begin()
+            self._transaction.write((), entries)
+
+    # ---- committing -------------------------------------------------------------------------------------
+
+    def _due(self) -> bool:
+        opened = self._transaction.opened_at
+        return opened is not None and time.monotonic() - opened >= self._wiring.commit_interval_ms / 1000
+
+    def _commit(self, patience_s: float | None = None) -> None:
+        if self._transaction.opened_at is None:
+            return
+        steps, assignment = self._wiring.steps, self._assignment
+        steps("before_commit")
+        moved = self._batch.moved or dict(list(assignment.positions.items())[:1])
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in moved.items()]
+        group = self._consumer.consumer_group_metadata()
+        began = time.monotonic()
+        positions = self._transaction.commit(offsets, group, patience_s)
+        steps("after_commit")
+        for home, position in positions.items():
+            assignment.stores[home].commit(position)
+        steps("after_store_commit")
+        self._topology.committed()
+        assignment.positions.update(moved)
+        telemetry.transaction_committed(self._batch.records, time.monotonic() - began)
+        telemetry.step_committed(self._batch.dispositions, self._batch.events)
+        self.records += self._batch.records
+        self._aborted_in_a_row = 0
+        self._batch = Batch()
+
+    def _settle(self, commit: bool) -> None:
+        """End the open transaction before partitions go; never raises, what fails is done over by others."""
+        try:
+            if commit:
+                self._commit(DRAIN_S)
+        except TransactionAborted as failed:
+            telemetry.transaction_aborted(str(failed))
+        except ProducerLost as failed:
+            self._lost = str(failed)
+        self._abandon("partitions revoked")
+
+    def _abandon(self, reason: str) -> None:
+        """Abort and forget; stores and caches are as of the last commit."""
+        if self._transaction.opened_at is not None:
+            telemetry.transaction_aborted(reason)
+            try:
+                self._transaction.abort()
+            except ProducerLost as failed:
+                self._lost = str(failed)
+        for store in self._assignment.stores.values():
+            store.rollback()
+        self._topology.rolled_back()
+        self._batch = Batch()
+
+    def _roll_back(self, reason: str) -> None:
+        self._abandon(reason)
+        pause = BACKOFF_S[min(self._aborted_in_a_row, len(BACKOFF_S) - 1)]
+        self._aborted_in_a_row += 1
+        self._stopping.wait(pause)
+        if self._lost is None and self._assignment.ready:
+            self._assignment.reread()
+            self._reader.read = dict(self._assignment.positions)
+            self._check_layout()
+
+    def _recover(self, reason: str) -> None:
+        """After a fatal error nobody knows whether the last transaction holds: ask the broker for everything.
+
+        A member whose place was taken by another process finds out first, and leaves (`Reader`).
+        """
+        self._abandon(reason)
+        self._assignment.restart()
+        until = time.monotonic() + FENCE_CHECK_S
+        while time.monotonic() < until and not self._stopping.is_set():
+            self._reader.poll(1, POLL_S)
+        telemetry.transaction_aborted(f"producer rebuilt: {reason}")
+        self._rebuild()
+        self._lost = None
+
+    def _rebuild(self) -> None:
+        try:
+            self._transaction.rebuild()
+        except KafkaException as failed:
+            name = failed.args[0].name()
+            raise Unavailable(
+                f"no transaction coordinator answers as {self._wiring.transactional_id} ({name}): "
+                "check kafka.bootstrap.servers and the broker"
+            ) from failed
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
