@@ -162,8 +162,11 @@ def _count_event(event: tuple[str, ...], count: int) -> None:
     match event:
         case ("warning", code):
             _warnings.labels(code).inc(count)
-        case ("parked_expired", _):
+        case ("parked_expired", code):
             _parked_expired.inc(count)
+            _dead_letters.labels(code).inc(count)
+        case ("unpublished", code):
+            _dead_letters.labels(code).inc(count)
         case (change, kind, modality, rule):
             _references.labels(change, kind, modality if modality in MODALITIES else "other", rule).inc(count)
         case _:

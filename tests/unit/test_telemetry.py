@@ -29,7 +29,8 @@ def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
             ("published", "series", "CT", "quiet"): 3,
             ("revised", "series", "DOE^JANE", "counted"): 1,
             ("warning", "tz_absent"): 4,
-            ("parked_expired", ""): 1,
+            ("parked_expired", "series_unknown"): 1,
+            ("unpublished", "too_large"): 1,
         },
     )
 
