@@ -63,6 +63,11 @@ class Work:
         self.everything = self.everything or effect.now_all
         self.messages += [(message, origin) for message in effect.messages]
 
+    def settle(self) -> None:
+        """What was to be looked at was; messages and views are for the end of the step."""
+        self.closed, self.expired, self.everything = {}, [], False
+        self.series, self.documents, self.selections = set(), set(), set()
+
 
 class Evaluator:
     def __init__(self, policy: Policy, publisher: Publisher) -> None:
@@ -86,6 +91,7 @@ class Evaluator:
             self._publish_family(work, canonical, context, step, at_ms, now_ms)
         for key in sorted(work.selections):
             self._publish_selection(work, key, context, step, now_ms)
+        work.settle()
 
     def _spread(self, work: Work, context: Context) -> None:
         """What depends on what was touched is touched, too."""

@@ -155,6 +155,8 @@ class Pipeline:
         study = work.study
         if study.due_at_ms is not None and study.due_at_ms <= at_ms:
             _close_due_series(work, batch.clock_ms())
+            # Published as it stood then: this record came later, if in the same batch.
+            self._evaluator.evaluate(work, batch.step, batch.now_ms)
         if type(event) is InstanceArrived:
             effect = fold_arrival(study, event, origin, self._policy.hide_quality_rejections)
         else:

@@ -96,6 +96,16 @@ def test_g2_is_published_exactly_twice() -> None:
     ]
 
 
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_g2_a_backlog_closes_the_series_as_if_it_had_been_read_at_the_time(batch_size: int) -> None:
+    records = g2().records
+    timeline = Timeline()
+    for start in range(0, len(records), batch_size):
+        timeline.replay(records[start : start + batch_size])
+    timeline.wait(0)
+    assert [[uid[-1] for uid in uids(r)] for r in timeline.published] == [["3"], ["1", "3"], ["1", "2", "3"]]
+
+
 def test_g3_two_siblings_share_the_document_as_identifier() -> None:
     golden = g3()
     timeline = Timeline()

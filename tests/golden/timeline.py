@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from processors.avro.facts import decode_fact
@@ -48,6 +49,12 @@ class Timeline:
         self.now_ms += 1
         return self._collect(self.member.feed([self._record(message) for message in messages], self.now_ms))
 
+    def replay(self, messages: Iterable[Message]) -> list[Resource]:
+        """One batch of JSON events, each under the timestamp at which it happened."""
+        records = [self._record(message) for message in messages]
+        stamped = [record._replace(timestamp_ms=_happened_at_ms(record)) for record in records]
+        return self._collect(self.member.feed(stamped, self.now_ms))
+
     def wait(self, seconds: float) -> list[Resource]:
         """Time passes while all inputs are read to their ends; returns what was published then."""
         self.now_ms += round(seconds * 1000)
@@ -79,6 +86,11 @@ class Timeline:
                 self.dead_letters.append({name: value.decode() for name, value in output.headers})
         self.published += resources
         return resources
+
+
+def _happened_at_ms(record: Record) -> int:
+    said = json_text.load(record.value or b"")["occurred_at"]
+    return round(datetime.fromisoformat(said).timestamp() * 1000)
 
 
 def content(resource: Resource) -> Resource:

@@ -1,0 +1,74 @@
+"""Files of many makers, good and broken: each is accounted for, and all that comes of them is valid FHIR."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from processors.assemble import Input, assemble
+from processors.errors import DeadLetterCode, IgnoredReason
+from processors.settings import load
+from tests.conformance import SHARED
+
+PYDICOM = Path(pydicom.__file__).parent / "data"
+SAMPLES = sorted((SHARED / "samples").glob("*.dcm"))
+FILES = [*SAMPLES, *sorted(p for p in PYDICOM.rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc"})]
+OUTCOMES: dict[str, set[str]] = {
+    "applied": {""},
+    "duplicate": {""},
+    "parked": {""},
+    "ignored": set(IgnoredReason),
+    "dead_lettered": set(DeadLetterCode),
+}
+
+
+def published_of(files: list[Path]) -> tuple[list[str], list[dict[str, str]]]:
+    """(references as lines of JSON, dead letters); every file must be accounted for."""
+    out, letters = io.StringIO(), io.StringIO()
+    inputs = [Input(str(path), path.stat().st_size, path.read_bytes) for path in files]
+    summary = assemble(inputs, load(None, {}), out, dead_letters=letters)
+    assert sum(summary.dispositions.values()) == summary.inputs
+    for outcome, detail in summary.dispositions:
+        assert detail in OUTCOMES[outcome]
+    return lines(out), [json.loads(line) for line in lines(letters)]
+
+
+def lines(stream: io.StringIO) -> list[str]:
+    return stream.getvalue().split("\n")[:-1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_alone_is_accounted_for(path: Path) -> None:
+    references, letters = published_of([path])
+    assert {letter["input"] for letter in letters} <= {str(path)}
+    assert {letter["code"] for letter in letters} <= set(DeadLetterCode)
+    for line in references:
+        assert json.loads(line)["status"] == "available"
+
+
+def test_each_kind_of_sample_that_is_read_gives_references() -> None:
+    references, _ = published_of(SAMPLES)
+    categories = [category for line in references for category in json.loads(line).get("category", [])]
+    codes = {coding["code"] for category in categories for coding in category.get("coding", [])}
+    assert {"CT", "MR", "KO", "SR"} <= codes
+
+
+def test_all_references_are_valid_fhir(tmp_path: Path) -> None:
+    """By HAPI's validator with the R5 core package; it takes about a minute to start."""
+    if not (shutil.which("mvn") and shutil.which("java")):
+        pytest.fail("missing for the FHIR validator: JDK 17 with Maven (Debian: default-jdk-headless maven)")
+    references, _ = published_of(FILES)
+    resources = tmp_path / "references.ndjson"
+    resources.write_text("\n".join(references), "utf-8")
+    validator = ["bash", str(SHARED / "parts" / "validate.sh"), str(resources)]
+    ran = subprocess.run(validator, capture_output=True, text=True, check=False)
+    judged = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    assert len(judged) == len(references), ran.stderr
+    assert [line for line in judged if line["errors"]] == []
+    assert ran.returncode == 0
