@@ -20,9 +20,9 @@ from processors.core.reference import ImagingReference, Kind, ReferencedInstance
 from processors.core.vocabulary import (
     KEY_OBJECT_SELECTION,
     PRESENTATION_STATES,
-    SEGMENTATIONS,
     STRUCTURE_SETS,
     STRUCTURED_REPORTS,
+    WITHOUT_FRAMES,
 )
 
 is_uid = re.compile(r"(?!.{65})[0-9]++(?:\.[0-9]++)*+\Z").match
@@ -51,10 +51,7 @@ _SUBSET_FAMILIES = {
     SubsetKind.CONTENT_ITEMS: (f"{_STANDARD}88.", f"{_STANDARD}78.6", f"{_STANDARD}79.1"),
 }
 """How the SOP Classes with such a subset begin, coming ones included: R5 reads a subset by the class."""
-_DOCUMENTS = STRUCTURED_REPORTS | {KEY_OBJECT_SELECTION}
-_NO_FRAMES = _DOCUMENTS | SEGMENTATIONS | STRUCTURE_SETS
-"""A segmentation has frames, too, but frames and segments cannot both be said: segments are (MAPPING 1.2)."""
-_NO_IMAGES = _DOCUMENTS | PRESENTATION_STATES | STRUCTURE_SETS
+_NO_IMAGES = STRUCTURED_REPORTS | {KEY_OBJECT_SELECTION} | PRESENTATION_STATES | STRUCTURE_SETS
 
 
 def check(reference: ImagingReference) -> list[str]:
@@ -110,7 +107,7 @@ def _head_problems(reference: ImagingReference) -> Iterator[str]:
 def _list_problems(reference: ImagingReference) -> Iterator[str]:
     """Rules of the instance list as a whole."""
     instances = reference.instances
-    if not instances and reference.kind is not Kind.SERIES:
+    if not instances and reference.kind not in (Kind.SERIES, Kind.SELECTION):
         yield "instance: required unless the whole series is meant"
     if reference.kind is Kind.SERIES:
         distinct = len({instance.sop_instance_uid for instance in instances})
@@ -163,7 +160,7 @@ def _subset_problems(instance: ReferencedInstance) -> Iterator[str]:
 def _fits_class(kind: SubsetKind, sop_class_uid: str) -> bool:
     """A class that is not said, or is private, may have any."""
     if kind is SubsetKind.FRAMES:
-        return sop_class_uid not in _NO_FRAMES
+        return sop_class_uid not in WITHOUT_FRAMES
     return not sop_class_uid.startswith(_STANDARD) or sop_class_uid.startswith(_SUBSET_FAMILIES[kind])
 
 

@@ -15,6 +15,7 @@ from processors.core.reference import ReferencedInstance, WithdrawalReason
 from processors.core.series import InstanceState
 from processors.core.standing import reasons_against
 from processors.core.study import StudyState
+from processors.core.vocabulary import WITHOUT_FRAMES
 
 
 class Listing(NamedTuple):
@@ -74,12 +75,16 @@ def _judge(study: StudyState, series_uid: str, item: ReportedItem, policy: Polic
 def _entry(judged: _Judged) -> ReferencedInstance:
     item, instance = judged.item, judged.instance
     known = instance.header if instance else None
+    sop_class_uid = (known.sop_class_uid if known else "") or item.sop_class_uid
+    kind, subset = item.subset_kind, item.subset
+    if kind is SubsetKind.FRAMES and sop_class_uid in WITHOUT_FRAMES:
+        kind, subset = SubsetKind.NONE, ()
     return ReferencedInstance(
         item.sop_instance_uid,
-        (known.sop_class_uid if known else "") or item.sop_class_uid,
+        sop_class_uid,
         known.number if known else None,
-        item.subset_kind,
-        item.subset,
+        kind,
+        subset,
         item.regions_2d,
         item.regions_3d,
         item.waveform_channels,
@@ -90,23 +95,30 @@ Entry = tuple[ReferencedInstance, InstanceState | None]
 
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry an instance, subsets united; the whole instance swallows its parts. Regions stay apart,
-    since a region applies to all frames of its entry (FHIR instance.imageRegion2D).
+    """One entry an instance, subsets united; the whole instance swallows its parts.
+
+    With regions or channels, one entry an instance and subset: they apply to all frames of their entry (FHIR
+    instance.imageRegion2D).
     """
-    merged: dict[object, Entry] = {}
+    merged: dict[tuple[str, ...], Entry] = {}
     for entry, instance in entries:
         plain = not (entry.regions_2d or entry.regions_3d or entry.waveform_channels)
-        key: object = (entry.sop_instance_uid, "") if plain else entry
+        uid = entry.sop_instance_uid
+        key = (uid,) if plain else (uid, entry.subset_kind, *entry.subset)
         other = merged.get(key)
         merged[key] = (entry if other is None else _united(other[0], entry), instance)
     return list(merged.values())
 
 
 def _united(one: ReferencedInstance, other: ReferencedInstance) -> ReferencedInstance:
-    if one == other:
-        return one
-    if one.subset_kind is not other.subset_kind or not one.subset or not other.subset:
-        return one._replace(subset_kind=SubsetKind.NONE, subset=())
-    numeric = one.subset_kind is not SubsetKind.CONTENT_ITEMS
-    united = set(one.subset) | set(other.subset)
-    return one._replace(subset=tuple(sorted(united, key=int) if numeric else sorted(united)))
+    if one.subset != other.subset or one.subset_kind is not other.subset_kind:
+        if one.subset_kind is not other.subset_kind or not one.subset or not other.subset:
+            return one._replace(subset_kind=SubsetKind.NONE, subset=())
+        numeric = one.subset_kind is not SubsetKind.CONTENT_ITEMS
+        united = set(one.subset) | set(other.subset)
+        return one._replace(subset=tuple(sorted(united, key=int) if numeric else sorted(united)))
+    return one._replace(
+        regions_2d=tuple(dict.fromkeys(one.regions_2d + other.regions_2d)),
+        regions_3d=tuple(dict.fromkeys(one.regions_3d + other.regions_3d)),
+        waveform_channels=tuple(dict.fromkeys(one.waveform_channels + other.waveform_channels)),
+    )

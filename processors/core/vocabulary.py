@@ -120,6 +120,9 @@ SEGMENTATIONS = frozenset(f"{_STORAGE}.66.{leaf}" for leaf in (4, 5, 7))
 STRUCTURE_SETS = frozenset({f"{_STORAGE}.481.3"})
 
 REPORTS = {KEY_OBJECT_SELECTION} | STRUCTURED_REPORTS | PRESENTATION_STATES | SEGMENTATIONS | STRUCTURE_SETS
+WITHOUT_FRAMES = {KEY_OBJECT_SELECTION} | STRUCTURED_REPORTS | SEGMENTATIONS | STRUCTURE_SETS
+"""Classes whose subset is never frames. A segmentation has frames, but frames and segments cannot both be
+said: segments are (MAPPING 1.2)."""
 
 
 def is_report(sop_class_uid: str) -> bool:
