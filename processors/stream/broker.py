@@ -5,10 +5,11 @@ Rules of this file: questions on metadata, answered or Unavailable in one line.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from processors.errors import SettingsError, Unavailable
 from processors.stream.client import LOGGER, admin_config
@@ -38,8 +39,16 @@ class Cluster:
                 f"no broker answers at {where} ({error.name()}): check kafka.bootstrap.servers"
             ) from failed
         self.id = str(metadata.cluster_id)
-        self.partitions = {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+        self.partitions = _counts(metadata)
         """Topic → partition count, of every topic that is there."""
+
+    def await_topics(self, names: Iterable[str]) -> None:
+        """Wait until the broker shows what its controller has made, which is a moment later."""
+        wanted, until = set(names), time.monotonic() + ANSWER_S
+        while not wanted <= self.partitions.keys():
+            if time.monotonic() > until:
+                raise Unavailable("the broker does not show the topics it was told to make")
+            self.partitions = _counts(self.admin.list_topics(timeout=ANSWER_S))
 
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:
         """Partition count of the intake, and the changelog's identity: cluster, topic, topic id, count.
@@ -66,3 +75,7 @@ class Cluster:
             return str(asked[name].result().topic_id)
         except KafkaException as failed:
             raise Unavailable(f"topic {name} cannot be described: {failed.args[0].str()}") from failed
+
+
+def _counts(metadata: ClusterMetadata) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.partitions}

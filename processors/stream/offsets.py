@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # no re-export
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from processors.stream.client import admin_config
+from processors.stream.client import LOGGER, admin_config
 
 Partition = tuple[str, int]
 """(topic, partition)."""
@@ -26,7 +26,7 @@ class Offsets:
     """Asks over a connection of its own, so that an answer never waits behind a fetch."""
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        self._admin = AdminClient(admin_config(kafka))
+        self._admin = AdminClient(admin_config(kafka), logger=LOGGER)
 
     def first(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Log start: the first offset that retention has left."""

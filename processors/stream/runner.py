@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -55,7 +55,7 @@ def work(settings: Settings, worker: int) -> None:
         loop.stop()
 
     _on_stop(stop)
-    telemetry.started(version("imaging-reference-processors"), _group(settings), worker)
+    telemetry.started(_version(), _group(settings), worker)
     server = HealthServer(settings.http.host, settings.http.port, loop) if worker == 0 else None
     try:
         loop.run()
@@ -96,6 +96,13 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
 
 def _group(settings: Settings) -> str:
     return str(settings.kafka.get("group.id") or GROUP)
+
+
+def _version() -> str:
+    try:
+        return version("imaging-reference-processors")
+    except PackageNotFoundError:
+        return "source"  # run from a checkout that is not installed
 
 
 def _on_stop(action: Callable[[int, FrameType | None], None]) -> None:

@@ -75,6 +75,7 @@ class Topics:
                     raise Unavailable(f"topic {name} cannot be made: {failed.args[0].str()}") from failed
             else:
                 made.append(name)
+        self._cluster.await_topics(each.name for each in self._wanted)
         return sorted(made)
 
     def check(self) -> list[str]:

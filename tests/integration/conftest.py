@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker import Broker, NoBroker, broker
-from tests.integration.site import Names, Site
+from tests.integration.site import Site
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture
 def site(kafka: Broker, tmp_path: Path) -> Site:
     """Fresh topics of three partitions on the session's broker."""
-    site = Site(kafka.bootstrap, Names(uuid.uuid4().hex[:8]), tmp_path)
+    site = Site(kafka.bootstrap, uuid.uuid4().hex[:8], tmp_path)
     site.create(3)
     return site

@@ -18,12 +18,11 @@ from processors.pipeline.records import OutputTopic
 from processors.stream.loop import Loop
 from processors.stream.wiring import Wiring
 from tests.integration.register import Register
-from tests.integration.site import Names
 
 
 def main() -> int:
     told = json.loads(sys.argv[1])
-    names = Names(told["suffix"])
+    suffix = told["suffix"]
     at, count = told.get("kill", ["", 0])
     passed: Counter[str] = Counter()
 
@@ -36,12 +35,12 @@ def main() -> int:
     loop = Loop(
         Wiring(
             kafka=told["kafka"],
-            group=f"group-{names.suffix}",
+            group=f"group-{suffix}",
             member=told["member"],
-            inputs=(names.of("instances"), names.of("reports")),
-            intake=names.of("intake"),
-            changelog=names.of("changelog"),
-            outputs={topic: names.of(topic.value) for topic in OutputTopic},
+            inputs=(f"instances-{suffix}", f"reports-{suffix}"),
+            intake=f"intake-{suffix}",
+            changelog=f"changelog-{suffix}",
+            outputs={topic: f"{topic.value}-{suffix}" for topic in OutputTopic},
             state_dir=Path(told["state"]),
             build=lambda partitions: Register(partitions, told.get("quiet_ms", 300)),
             steps=steps,

@@ -6,45 +6,28 @@ Rules of this file: the outside of the product only: topics, and processes runni
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processors.schema_files import topic_specs
-from processors.stream.topics import Topics, Wanted
+from processors.settings import Settings
+from processors.settings.sections import Completeness, Http, State, Topics
+from processors.stream import topics
+from processors.stream.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 30.0
 """A test gives up after so long; nothing depends on how fast things happen before."""
 
-DEFAULTS = {
-    "instances": "dicom-instances",
-    "reports": "dicom-reports",
-    "intake": "imaging-reference-intake",
-    "changelog": "imaging-reference-changelog",
-    "fhir": "fhir-imaging-references",
-    "analytics": "analytics-imaging-references",
-    "dead_letters": "imaging-reference-dead-letters",
-}
-
-
-@dataclass(frozen=True)
-class Names:
-    """Topic names of one test: the defaults with a suffix."""
-
-    suffix: str
-
-    def of(self, role: str) -> str:
-        return f"{DEFAULTS[role]}-{self.suffix}"
+ROLES = TOPICS
+"""Keys of `[topics]`."""
 
 
 class Seen(NamedTuple):
@@ -55,16 +38,26 @@ class Seen(NamedTuple):
 
 
 class Site:
-    def __init__(self, bootstrap: str, names: Names, folder: Path) -> None:
+    def __init__(self, bootstrap: str, suffix: str, folder: Path) -> None:
         self.bootstrap = bootstrap
-        self.names = names
+        self.suffix = suffix
         self.folder = folder
         self.kafka: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap}
         self.admin = AdminClient(self.kafka)
-        self.wanted = tuple(Wanted(names.of(r), topic_specs()[d]) for r, d in DEFAULTS.items())
+        self.settings = Settings(
+            kafka={**self.kafka, "group.id": f"group-{suffix}"},
+            topics=Topics(**{role: self.topic(role) for role in ROLES}),
+            completeness=Completeness(quiet_s=1.0),
+            state=State(dir=str(folder / "state")),
+            http=Http(port=0),
+        )
+
+    def topic(self, role: str) -> str:
+        """Name of a topic by its key in `[topics]`."""
+        return f"{role}-{self.suffix}"
 
     def create(self, partitions: int) -> None:
-        Topics(self.kafka, self.wanted).create(partitions)
+        topics.Topics(self.kafka, topics.wanted(self.settings)).create(partitions)
 
     def send(
         self, role: str, records: Iterable[tuple[bytes | None, bytes | None]], partition: int = -1
@@ -73,7 +66,7 @@ class Site:
         config: dict[str, str | int | float | bool] = {"partitioner": "murmur2_random", "linger.ms": 1}
         producer = Producer(self.kafka | config)
         for key, value in records:
-            producer.produce(self.names.of(role), value, key, partition)
+            producer.produce(self.topic(role), value, key, partition)
         assert producer.flush(PATIENCE_S) == 0
 
     def read(self, role: str) -> list[Seen]:
@@ -85,7 +78,7 @@ class Site:
             "auto.offset.reset": "earliest",
         }
         consumer = Consumer(self.kafka | own)
-        topic = self.names.of(role)
+        topic = self.topic(role)
         partitions = consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
         seen: list[Seen] = []
@@ -103,38 +96,45 @@ class Site:
         return sorted(seen, key=lambda each: each[:2])
 
     def committed(self, role: str, group: str = "group") -> dict[int, int]:
-        consumer = Consumer(self.kafka | {"group.id": f"{group}-{self.names.suffix}"})
-        topic = self.names.of(role)
+        consumer = Consumer(self.kafka | {"group.id": f"{group}-{self.suffix}"})
+        topic = self.topic(role)
         count = len(consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions)
         found = consumer.committed([TopicPartition(topic, p) for p in range(count)], PATIENCE_S)
         consumer.close()
         return {part.partition: part.offset for part in found}
 
-    def member(self, name: str = "a", **more: object) -> Member:
-        return Member(self, name, more)
+    def member(self, name: str = "a", **more: object) -> Program:
+        """The loop around the register (`member.py`); `more`: further arguments of it."""
+        told = {
+            "kafka": {**self.kafka, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+            "suffix": self.suffix,
+            "member": name,
+            "state": str(self.folder / f"state-{name}"),
+            **more,
+        }
+        command = ["-m", "tests.integration.member", json.dumps(told)]
+        return Program(self.folder / f"{name}.log", command)
 
 
-class Member:
-    """The product's loop in a process of its own; standard error is kept in a file and shown on failure."""
+class Program:
+    """A Python process; both its outputs go to `log`, which is shown when a test fails."""
 
-    def __init__(self, site: Site, name: str, more: dict[str, object]) -> None:
-        self.log = site.folder / f"{name}.log"
-        self._arguments = json.dumps(
-            {
-                "kafka": {**site.kafka, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
-                "suffix": site.names.suffix,
-                "member": name,
-                "state": str(site.folder / f"state-{name}"),
-                **more,
-            }
-        )
+    def __init__(self, log: Path, arguments: list[str]) -> None:
+        self.log = log
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "tests.integration.member", self._arguments]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, *self._arguments], cwd=ROOT, stdout=log, stderr=log
+            )
         return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -142,7 +142,7 @@ class Member:
 
     def signal(self, which: signal.Signals) -> None:
         assert self._process is not None
-        os.kill(self._process.pid, which)
+        self._process.send_signal(which)
 
     def wait(self) -> int:
         """Exit code; negative: the signal that ended it."""
@@ -154,12 +154,15 @@ class Member:
         return self.wait()
 
     def kill(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        if self.alive:
+            self.signal(signal.SIGKILL)
+            self.wait()
+
+    def lines(self) -> list[str]:
+        return self.log.read_text("utf-8", errors="replace").splitlines()
 
     def said(self, text: str) -> bool:
-        return text in self.log.read_text("utf-8", errors="replace")
+        return any(text in line for line in self.lines())
 
     def __enter__(self) -> Self:
         return self.start()
@@ -168,7 +171,7 @@ class Member:
         self.kill()
 
 
-def until(reached: object, what: str, member: Member | None = None) -> None:
+def until(reached: object, what: str, member: Program | None = None) -> None:
     """Wait for an outcome by asking again and again; fails after PATIENCE_S with the member's log."""
     assert callable(reached)
     end = time.monotonic() + PATIENCE_S

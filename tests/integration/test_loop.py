@@ -47,7 +47,7 @@ def test_passthrough_then_clean_stop(site: Site) -> None:
     assert [seen.value for seen in site.read("dead_letters")] == [b"no slash", None] or len(
         site.read("dead_letters")
     ) == 2
-    groups = site.admin.describe_consumer_groups([f"group-{site.names.suffix}"])
+    groups = site.admin.describe_consumer_groups([f"group-{site.suffix}"])
     assert [len(future.result().members) for future in groups.values()] == [0], "left the group"
 
 
@@ -116,7 +116,7 @@ def test_input_lost_to_retention_is_reported(site: Site) -> None:
         until(lambda: len(site.read("fhir")) == 1, "first three", member)
         assert member.stop() == 0
     site.send("instances", [(b"", f"{study}/{n}".encode()) for n in range(3, 6)], partition=0)
-    gone = TopicPartition(site.names.of("instances"), 0, 5)
+    gone = TopicPartition(site.topic("instances"), 0, 5)
     for future in site.admin.delete_records([gone]).values():
         future.result()
     shutil.rmtree(site.folder / "state-a")
@@ -132,7 +132,7 @@ def test_another_partition_count_stops_with_one_line(site: Site) -> None:
     for role in ("intake", "changelog"):
         from confluent_kafka.admin import NewPartitions
 
-        for future in site.admin.create_partitions([NewPartitions(site.names.of(role), 5)]).values():
+        for future in site.admin.create_partitions([NewPartitions(site.topic(role), 5)]).values():
             future.result()
     with site.member("b") as member:
         assert member.wait() == 1
