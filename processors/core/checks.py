@@ -59,20 +59,22 @@ def check(reference: ImagingReference) -> list[str]:
     problems = dict.fromkeys(_head_problems(reference))
     problems.update(dict.fromkeys(text_problems(reference)))
     problems.update(dict.fromkeys(_list_problems(reference)))
-    classes = set()
+    problems.update(dict.fromkeys(_instance_problems(reference.instances)))
     for instance in reference.instances:
-        if not is_uid(instance.sop_instance_uid):
-            problems["instance.uid: is a UID of at most 64 characters"] = None
-        number = instance.number
-        if number is not None and not 0 <= number <= UNSIGNED_INT_MAX:
-            problems["instance.number: is an unsignedInt"] = None
-        classes.add(instance.sop_class_uid)
         if instance[3:] != _PLAIN:
             problems.update(dict.fromkeys(_detail_problems(reference, instance)))
-    classes.discard("")
-    if not all(map(is_uid, classes)):
-        problems["instance.sopClass: is a UID of at most 64 characters"] = None
     return list(problems)
+
+
+def _instance_problems(instances: tuple[ReferencedInstance, ...]) -> Iterator[str]:
+    """Rules of every instance; by columns, since a series of 10,000 passes here at every revision."""
+    if not all(map(is_uid, [instance.sop_instance_uid for instance in instances])):
+        yield "instance.uid: is a UID of at most 64 characters"
+    numbers = [instance.number for instance in instances if instance.number is not None]
+    if numbers and not (min(numbers) >= 0 and max(numbers) <= UNSIGNED_INT_MAX):
+        yield "instance.number: is an unsignedInt"
+    if not all(map(is_uid, {instance.sop_class_uid for instance in instances} - {""})):
+        yield "instance.sopClass: is a UID of at most 64 characters"
 
 
 _PLAIN = ReferencedInstance("")[3:]

@@ -172,6 +172,7 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
     """The fact's fields that the reference alone decides."""
     instances = reference.instances
     classes = {instance.sop_class_uid for instance in instances}
+    parts = () if reference.kind is Kind.SERIES else instances
     return {
         "reference_id": reference.id,
         "kind": reference.kind,
@@ -186,8 +187,8 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
         "modality": reference.modality,
         "body_site": reference.body_site,
         "instance_count": len(instances),
-        "frame_count": sum(len(i.subset) for i in instances if i.subset_kind is SubsetKind.FRAMES),
-        "region_count": sum(len(i.regions_2d) + len(i.regions_3d) for i in instances),
+        "frame_count": sum(len(i.subset) for i in parts if i.subset_kind is SubsetKind.FRAMES),
+        "region_count": sum(len(i.regions_2d) + len(i.regions_3d) for i in parts),
         "measurements": reference.measurements,
     }
 
