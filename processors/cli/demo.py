@@ -30,29 +30,30 @@ def command(once: bool, port: int) -> int:
     from processors.cli.demo_screen import Screen
 
     folder = Path(tempfile.mkdtemp(prefix="imaging-reference-demo-"))
+    log = folder / "processor.log"
     screen = Screen()
+    screen.opening(once)
     well = False
     try:
-        screen.opening(once)
-        _log_into(folder / "processor.log")
+        _log_into(log)
         state = folder / "state"
         state.mkdir()
         report = demo.play(screen, state, port, stop=None if once else _stopped_by_signal())
         screen.summary(report)
         well = not report.problems
     finally:
-        if well:
+        if well or not log.stat().st_size:
             shutil.rmtree(folder)
         else:
-            click.echo(f"the processor's log: {folder / 'processor.log'}", err=True)
+            click.echo(f"the processor's log: {log}", err=True)
     return 0 if well else 1
 
 
 def _log_into(path: Path) -> None:
-    """The screen belongs to the references."""
+    """The screen belongs to the references; what is logged is only wanted when something went wrong."""
     from processors import telemetry
 
-    telemetry.configure("json", "info", path.open("a", encoding="utf-8", buffering=1))
+    telemetry.configure("json", "warning", path.open("a", encoding="utf-8", buffering=1))
     logging.basicConfig(filename=path, level=logging.WARNING)
 
 

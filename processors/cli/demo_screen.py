@@ -20,12 +20,16 @@ _HEADING = (
     f"{'contains':18}  why"
 )
 
+_WIDTH = 110
+"""As wide as a line, also where the output is no terminal or a narrow one."""
+
 
 class Screen:
     """An `Audience`. Colours where the output is a terminal; a line is never wrapped."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
+        self._console.width = max(self._console.width, _WIDTH)
 
     def opening(self, once: bool) -> None:
         end = "" if once else " Ctrl-C ends it."

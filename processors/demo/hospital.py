@@ -82,10 +82,7 @@ class Hospital:
                 self._rejection(thorax, (1, 2), REJECTED_FOR_SAFETY),
             ),
         )
-        yield Act(
-            "Broken JSON, an unknown event, a DICOM file cut short and an empty record, among good ones.",
-            self._poison(make.series(chest, CT, 4, 3)),
-        )
+        yield self._poison(make.series(chest, CT, 4, 3))
 
     def further(self) -> Iterator[Act]:
         """Study after study, without end."""
@@ -176,20 +173,19 @@ class Hospital:
 
     # ---- what goes wrong -------------------------------------------------------------------------------
 
-    def _poison(self, series: Series) -> tuple[Message, ...]:
+    def _poison(self, series: Series) -> Act:
         make = self._departments
         first, second, third = self._counted(series)
         key = series.study.uid.encode()
         value = make.arrived(series, 1).value or b""
-        return (
-            first,
+        poison = (
             Message("instances", key, value[: len(value) // 2]),
             make.event("instance.teleported", CT.ae_title, series),
-            second,
             Message("instances", key, _cut_short(series.study.uid)),
             Message("instances", key, None),
-            third,
         )
+        title = "Broken JSON, an unknown event, a DICOM file cut short and an empty record, among good ones."
+        return Act(title, (first, *poison[:2], second, *poison[2:], third))
 
 
 def _cut_short(study_instance_uid: str) -> bytes:

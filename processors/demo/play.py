@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +51,8 @@ def play(
     """
     hospital = Hospital(seed)
     further = hospital.further() if stop else ()
-    with Stage(folder) as stage, HealthServer(_HOST, port, stage.processor) as server:
+    with closing(Stage(folder)) as stage, HealthServer(_HOST, port, stage.processor) as server:
+        stage.open()
         audience.opened(stage.bootstrap, f"http://{_HOST}:{server.port}/metrics")
         for act in chain(hospital.day(), _unhurried(further, stop)):
             if stop and stop.is_set():

@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from processors.demo.departments import Message
 from processors.demo.reading import DeadLetter, Published, Reader
@@ -49,7 +47,7 @@ def settings_of(bootstrap: str, folder: Path) -> Settings:
 
 
 class Stage:
-    """A context manager; entered, the processor is ready. `folder` takes its state and must be empty.
+    """`open` it, use it from one thread, `close` it. `folder` takes the processor's state and must be empty.
 
     Raises Unavailable when the processor ended or stands still.
     """
@@ -71,27 +69,19 @@ class Stage:
         self._reader = Reader(self._topics)
         self._sent = 0
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Returns when the processor is ready."""
         self._thread.start()
         until = time.monotonic() + PATIENCE_S
-        try:
-            while not self.processor.ready():
-                self._go_on(until)
-                self._thread.join(_POLL_S)
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        while not self.processor.ready():
+            self._go_on(until)
+            self._thread.join(_POLL_S)
 
     def close(self) -> None:
         """Stops the processor as `run` does, then its broker; what is on the topics is gone."""
         self.processor.stop()
-        self._thread.join(PATIENCE_S)
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE_S)
         self._sender.close()
         self._tail.close()
         self._broker.close()
