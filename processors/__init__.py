@@ -1,0 +1,24 @@
+"""imaging-reference-processors: events of images and reports in, ImagingReferences out.
+
+The rooms in reading order; each imports only from those above it (`pyproject.toml` holds the walls), and each
+third-party library has one room.
+
+    errors          every code of the contract, and the exceptions that carry them
+    core            what happened, what is known of a study, and the references that follow from it: pure
+    schema_files    topics and their schemas, as shipped in `schemas/`
+    settings        what a site decides
+    telemetry       every log event and metric, once
+    wire            JSON and MessagePack: events, messages between studies, state entries
+    dicom           DICOM objects → events
+    fhir            references → R5 ImagingSelection
+    avro            framing, facts, envelopes
+    pipeline        the whole topology as a step without I/O, and its ports in memory
+    http            health and metrics
+    stream          Kafka: the loop, transactions, the local store, topics
+    assemble        files through the pipeline, without a broker
+    demo            an embedded broker and a hospital's day
+    cli             arguments, printing, exit codes
+
+A record's walk: `stream.loop` → `pipeline.topology` → `pipeline.decode` → `core.folding` →
+`pipeline.evaluation` → `core.references` → `pipeline.publishing` → back to `stream.loop`, which commits.
+"""
