@@ -81,6 +81,7 @@ def _uncommon_arrival(
             effect.warnings = _place(study, series, event.sop_instance_uid)
     if arrival.conflict:
         series.warnings.add(WarningCode.SOP_CONTENT_CONFLICT)
+        series.touched = True
         effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
     effect.warnings += event.warnings
     effect.completed = _may_close(series, arrival.new, event.expected)

@@ -226,8 +226,9 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
     at_us = stamp.occurred_at_us
     if event.expected is not None:
         series.expect(stamp, event.expected)
-    if event.warnings:
+    if not series.warnings.issuperset(event.warnings):
         series.warnings.update(event.warnings)
+        series.touched = True
     if instance is None:
         position = len(series.order)
         instance = InstanceState(sop_instance_uid, position)

@@ -6,12 +6,12 @@ Rules of this file: judgements over StudyState, pure; each returns the reasons t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from processors.core.events import DocumentPath
 from processors.core.reference import PRECEDENCE, WithdrawalReason
 from processors.core.series import InstanceState
-from processors.core.study import DocumentState, StudyState
+from processors.core.study import DocumentState, StudyState, canonical_uid_of
 
 REVOKE = "REVOKE"
 _TITLES = {
@@ -76,6 +76,16 @@ def reasons_against_document(
         return [WithdrawalReason(state.fragment_withdrawn)] if state.fragment_withdrawn else []
     path: DocumentPath = state.content.path
     reasons = reasons_against(study, path.series_instance_uid, path.sop_instance_uid, hide_quality)
-    if any(uid in study.superseded for uid in (path.sop_instance_uid, *state.content.identical)):
+    if study.superseded and not study.superseded.keys().isdisjoint(_identical(study, state)):
         reasons.append(WithdrawalReason.SUPERSEDED)
     return reasons
+
+
+def _identical(study: StudyState, state: DocumentState) -> Iterator[str]:
+    """SOP UIDs of the document and of its identical copies, as far as any copy here names them."""
+    canonical = state.canonical_uid
+    for path in study.families[canonical]:
+        content = study.documents[path].content
+        if canonical_uid_of(content) == canonical:
+            yield path.sop_instance_uid
+            yield from content.identical

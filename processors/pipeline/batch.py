@@ -6,7 +6,7 @@ and outcomes are counted in a plain dictionary: both are on the way of every rec
 
 from __future__ import annotations
 
-from processors.core.events import DocumentPath
+from processors.core.events import Document
 from processors.core.series import NEVER
 from processors.core.study import Disposition, Place
 from processors.pipeline.evaluation import Work
@@ -24,7 +24,7 @@ class Batch:
         self.step = Step()
         self.works: dict[str, Work] = {}
         """By study UID."""
-        self.arrived: list[tuple[Record, Work, DocumentPath, Disposition]] = []
+        self.arrived: list[tuple[Record, Work, Document, Disposition]] = []
         """Documents, whose disposition evaluation decides."""
         self.ended: dict[Disposition, int] = {}
         self.place = _NOWHERE

@@ -13,7 +13,7 @@ from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
-from processors.core.events import DocumentPath, InstanceArrived
+from processors.core.events import Document, DocumentArrived, InstanceArrived
 from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
@@ -95,8 +95,8 @@ class Pipeline:
                 _refuse(batch.step, record, refused, now_ms, "decode")
         batch.end()
         self._finish(batch.works.values(), batch.step, now_ms)
-        for record, work, path, disposition in batch.arrived:
-            self._dispose(batch.step, record, work, path, disposition, now_ms)
+        for record, work, document, disposition in batch.arrived:
+            self._dispose(batch.step, record, work, document, disposition, now_ms)
         return batch.step
 
     def tick(self, now_ms: int) -> Step:
@@ -144,8 +144,8 @@ class Pipeline:
         if work is None or work.home.number != partition:
             target = home_of(event.study_instance_uid, self._partitions)
             if target != partition or batch.reader is None:
-                batch.step.dispositions["forwarded", ""] += 1
                 batch.step.outputs.append(_to_intake(event, target, origin, at_ms, _trace_of(headers)))
+                self._dispose_forwarded(record, event, batch)
                 return
             work = Work(batch.reader, batch.reader.study(event.study_instance_uid))
             batch.works[event.study_instance_uid] = work
@@ -171,7 +171,7 @@ class Pipeline:
         if effect.arrived_document is None:
             batch.ended[effect.disposition] = batch.ended.get(effect.disposition, 0) + 1
         else:
-            batch.arrived.append((record, work, effect.arrived_document, effect.disposition))
+            batch.arrived.append((record, work, event.document, effect.disposition))
 
     def _set_clocks(
         self, work: Work, effect: Effect, event: Any, at_ms: int, headers: Headers | None
@@ -216,31 +216,35 @@ class Pipeline:
                 step.outputs.append(_to_intake(message, target, origin, now_ms, b""))
             step.entries += work.home.save(work.study, now_ms)
 
+    def _dispose_forwarded(self, record: Record, event: Any, batch: Batch) -> None:
+        """A document that reading alone refuses is put aside here, where its record is; its home folds it."""
+        if type(event) is DocumentArrived and event.document.problem and record.topic != self._intake_topic:
+            _refuse(batch.step, record, _problem_of(event.document), batch.now_ms, "document")
+        else:
+            batch.step.dispositions["forwarded", ""] += 1
+
     def _dispose(
         self,
         step: Step,
         record: Record,
         work: Work,
-        path: DocumentPath,
+        document: Document,
         disposition: Disposition,
         now_ms: int,
     ) -> None:
         """How a document's record ended, now that what it refers to was judged."""
-        state = work.study.documents[path]
-        content = state.content
+        state = work.study.documents[document.path]
         view = work.views.get(state.canonical_uid)
         made = list(view.references.values()) if view else []
         if disposition.outcome != "applied":
             step.dispositions[disposition] += 1
-        elif content.problem:
-            code = DeadLetterCode(content.problem)
-            refused = Refused(code, "nothing that it refers to can be used", content.problem_tag)
-            _refuse(step, record, refused, now_ms, "document")
-        elif content.manifest and not self._policy.publish_manifests:
-            empty = not any(group.items for group in content.groups)
+        elif document.problem and record.topic != self._intake_topic:
+            _refuse(step, record, _problem_of(document), now_ms, "document")
+        elif document.manifest and not self._policy.publish_manifests:
+            empty = not any(group.items for group in document.groups)
             reason = IgnoredReason.EMPTY_MANIFEST if empty else IgnoredReason.MANIFEST
             step.dispositions["ignored", reason] += 1
-        elif not made and view and path in view.unresolved:
+        elif not made and view and document.path in view.unresolved:
             step.dispositions["parked", ""] += 1
         elif made and not state.sent and all(r.withdrawn is WithdrawalReason.INVALID for r in made):
             refused = Refused(DeadLetterCode.FRAME_OUT_OF_RANGE, "no frame that the image has", "(0008,1160)")
@@ -264,6 +268,11 @@ def _close_due_series(work: Work, clock_ms: int) -> None:
             work.expired.append(path)
             study.touched_documents.add(path)
         study.wait_until(state.due_at_ms)
+
+
+def _problem_of(document: Document) -> Refused:
+    code = DeadLetterCode(document.problem)
+    return Refused(code, "nothing that it refers to can be used", document.problem_tag)
 
 
 def _refuse(step: Step, record: Record, refused: Refused, now_ms: int, stage: str) -> None:

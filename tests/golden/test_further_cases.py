@@ -60,6 +60,19 @@ def test_e2_the_order_of_successor_and_predecessor_does_not_matter() -> None:
     assert reversed_order == in_order
 
 
+def test_a_successor_of_one_copy_withdraws_what_identical_copies_made() -> None:
+    """PS3.3 C.17.2.2: the successor ought to name all of them; this one names the copy alone."""
+    copy = polyline_report("2.999.1.100.3")
+    copy.IdenticalDocumentsSequence = evidence_of([polyline_report()])
+    successor = polyline_report("2.999.1.100.4")
+    successor.PredecessorDocumentsSequence = evidence_of([copy])
+    documents = [g7().records[-1], reported(copy, "11:40"), reported(successor, "12:00")]
+    for order in permutations(documents):
+        references, _ = outcome([*g7().records[:-1], *order])
+        for expected in g7().expected:
+            assert references[expected["id"]] == withdrawn_as("superseded", "entered-in-error", expected)
+
+
 def without_evidence() -> Message:
     document = polyline_report()
     del document.CurrentRequestedProcedureEvidenceSequence
@@ -85,8 +98,9 @@ def test_e5_a_reference_that_waits_in_vain_is_put_aside_and_still_revived() -> N
     timeline.send([without_evidence()])
     assert timeline.wait(DAY_S) == []
     (letter,) = timeline.dead_letters
-    assert letter["__imaging.errors.code"] == "series_unknown"
-    assert (letter["__streams.errors.topic"], letter["__streams.errors.offset"]) == ("dicom-reports", "0")
+    headers = {name: value.decode() for name, value in letter.headers}
+    assert headers["__imaging.errors.code"] == "series_unknown"
+    assert (headers["__streams.errors.topic"], headers["__streams.errors.offset"]) == ("dicom-reports", "0")
     assert timeline.wait(DAY_S) == []
     assert len(timeline.dead_letters) == 1
     timeline.send(images)
@@ -203,3 +217,36 @@ def test_a_note_without_evidence_rejects_within_its_study() -> None:
         references, timeline = outcome(list(order))
         assert [uids(r) for r in references.values()] == [["2.999.1.2.1"]]
         assert timeline.dead_letters == []
+
+
+# ---- what is told of what went wrong ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [b"2.999.1", b"x", b"xx", b"xxx", None])
+def test_a_refused_document_is_put_aside_as_it_came_whatever_its_key(key: bytes | None) -> None:
+    document = key_objects("2.999.1.200.1", [ct(2)])
+    del document.ContentSequence
+    message = reported(document, "11:00")._replace(key=key)
+    timeline = Timeline()
+    assert timeline.send([message]) == timeline.run_out() == []
+    (letter,) = timeline.dead_letters
+    assert (letter.key, letter.value) == (key, message.value)
+    headers = {name: value.decode() for name, value in letter.headers}
+    assert headers["__imaging.errors.code"] == "no_usable_reference"
+    assert headers["__imaging.errors.tag"] == "(0040,A730)"
+    assert headers["__streams.errors.topic"] == "dicom-reports"
+    assert timeline.dispositions["dead_lettered", "no_usable_reference"] == 1
+    assert sum(timeline.dispositions.values()) == timeline.member.consumed
+
+
+def test_a_warning_about_a_repeated_arrival_outlives_a_restart() -> None:
+    timeline = Timeline()
+    timeline.send([arrival(ct(1), "10:01")])
+    timeline.run_out()
+    timeline.send([arrival(ct(1), "10:01", laterality=3)])
+    assert timeline.run_out() == [], "a warning never causes a revision"
+    timeline.member.restart()
+    timeline.send([arrival(ct(2), "10:02")])
+    timeline.run_out()
+    assert [fact["warnings"] for fact in timeline.facts] == [[], ["bad_vr"]]
+    assert timeline.dispositions["duplicate", ""] == 1

@@ -33,7 +33,7 @@ class Timeline:
         self.now_ms = START_MS
         self.published: list[Resource] = []
         self.facts: list[dict[str, Any]] = []
-        self.dead_letters: list[dict[str, str]] = []
+        self.dead_letters: list[OutputRecord] = []
         self._offsets: Counter[tuple[str, int]] = Counter()
 
     @property
@@ -83,7 +83,7 @@ class Timeline:
             elif output.topic is OutputTopic.ANALYTICS:
                 self.facts.append(decode_fact(output.value or b""))
             else:
-                self.dead_letters.append({name: value.decode() for name, value in output.headers})
+                self.dead_letters.append(output)
         self.published += resources
         return resources
 
