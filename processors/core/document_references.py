@@ -215,14 +215,21 @@ class _CopyView:
     def _focused(self, focus: Focus) -> list[str]:
         if focus.kind is FocusKind.REFERENCE:
             return [focus.value]
-        if focus.kind is FocusKind.GROUP:
-            target = self.by_key.get(focus.value)
-            return [self._id(target, *place) for place in sorted(self.places[id(target)])] if target else []
+        if focus.kind in (FocusKind.GROUP, FocusKind.SERIES_OF_GROUP):
+            return self._of_group(focus)
         if focus.kind is FocusKind.SERIES:
             return [self._key_id(f"series|{focus.value}")]
         if focus.kind is FocusKind.PRESENTATION_STATE:
             return [self._key_id(f"{GroupKind.PRESENTATION}|{focus.value}")]
         return self._in_frame_of_reference(focus.value)
+
+    def _of_group(self, focus: Focus) -> list[str]:
+        """A group's own references, or those of the whole series that its items lie in."""
+        target = self.by_key.get(focus.value)
+        places = sorted(self.places[id(target)]) if target else []
+        if focus.kind is FocusKind.SERIES_OF_GROUP:
+            return [self._key_id(identity.series_key(*place)) for place in places]
+        return [self._id(target, *place) for place in places] if target else []
 
     def _key_id(self, key: str) -> str:
         return identity.reference_id(key, self.policy.namespace)

@@ -186,6 +186,8 @@ class FocusKind(StrEnum):
     """`value` is `<group kind>|<suffix>` of the same document: every reference of that group."""
     SERIES = "series"
     """`value` is `<study>|<series>`: that series' reference."""
+    SERIES_OF_GROUP = "series_of_group"
+    """`value` as for GROUP: the references of the whole series that the group's items lie in."""
     FRAME_OF_REFERENCE = "frame_of_reference"
     """`value` is a UID: the series reference, if exactly one known series of the study has it."""
     PRESENTATION_STATE = "presentation_state"

@@ -115,7 +115,8 @@ STRUCTURED_REPORTS = frozenset(
 """SOP classes with an SR Document content tree (PS3.4 B.5), retired ones included; not the KOS."""
 
 PRESENTATION_STATES = frozenset(f"{_STORAGE}.11.{leaf}" for leaf in range(1, 13))
-SEGMENTATIONS = frozenset(f"{_STORAGE}.66.{leaf}" for leaf in (4, 5, 7))
+LABEL_MAP_SEGMENTATION = f"{_STORAGE}.66.7"
+SEGMENTATIONS = frozenset(f"{_STORAGE}.66.{leaf}" for leaf in (4, 5)) | {LABEL_MAP_SEGMENTATION}
 """Segmentation, Surface Segmentation, Label Map Segmentation."""
 STRUCTURE_SETS = frozenset({f"{_STORAGE}.481.3"})
 

@@ -2,8 +2,9 @@
 
 Rules of this room: pydicom is imported here and nowhere else; whatever the bytes are, only `Refused`
 leaves. In reading order: `read` and `json_model` make a `Reading` of bytes or JSON; `values`, `uids`,
-`instants`, `codes` get at elements; `header` reads any instance; `documents`, `evidence`, `references`,
-`observers` what reports share; `key_objects` and `structured_reports` are the readers of their classes.
+`instants`, `codes` get at elements; `header` reads any instance; `documents`, `evidence`,
+`referenced_series`, `sop_references`, `observers` what reports share; `key_objects`, `structured_reports`,
+`presentation_states`, `segmentations`, `structure_sets` are the readers of their classes.
 This file is the door.
 """
 
@@ -11,25 +12,49 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from processors.core.events import Document, DocumentArrived, DocumentPath, InstanceArrived, Stamp
-from processors.core.vocabulary import KEY_OBJECT_SELECTION, STRUCTURED_REPORTS
+from processors.core.vocabulary import (
+    KEY_OBJECT_SELECTION,
+    PRESENTATION_STATES,
+    SEGMENTATIONS,
+    STRUCTURE_SETS,
+    STRUCTURED_REPORTS,
+)
 from processors.dicom.header import instance_arrived, sop_class_of
 from processors.dicom.json_model import canonical_bytes, read_json
 from processors.dicom.key_objects import read_key_object
+from processors.dicom.presentation_states import read_presentation_state
 from processors.dicom.read import read_object
 from processors.dicom.reading import Reading, ReadingPolicy
+from processors.dicom.segmentations import read_segmentation
+from processors.dicom.structure_sets import read_structure_set
 from processors.dicom.structured_reports import read_structured_report
 from processors.dicom.uids import path_of
 from processors.dicom.values import has
 
 __all__ = ["ReadingPolicy", "event_of_json", "event_of_object"]
 
-_Reader = Callable[[Reading, DocumentPath, ReadingPolicy], Document]
+
+class _Reader(NamedTuple):
+    """How one family of report classes is read."""
+
+    read: Callable[[Reading, DocumentPath, ReadingPolicy], Document]
+    content: tuple[str, ...]
+    """Elements that a document has at least one of; an object without them came as its header only. A title
+    alone is an empty document."""
+
+
+_TREE = ("ContentSequence", "ConceptNameCodeSequence")
+_IMAGES = ("ReferencedSeriesSequence", "BlendingSequence", "GraphicAnnotationSequence")
 
 _READERS: dict[str, _Reader] = {
-    KEY_OBJECT_SELECTION: read_key_object,
-    **dict.fromkeys(STRUCTURED_REPORTS, read_structured_report),
+    KEY_OBJECT_SELECTION: _Reader(read_key_object, _TREE),
+    **dict.fromkeys(STRUCTURED_REPORTS, _Reader(read_structured_report, _TREE)),
+    **dict.fromkeys(PRESENTATION_STATES, _Reader(read_presentation_state, _IMAGES)),
+    **dict.fromkeys(SEGMENTATIONS, _Reader(read_segmentation, ("SegmentSequence",))),
+    **dict.fromkeys(STRUCTURE_SETS, _Reader(read_structure_set, ("StructureSetROISequence",))),
 }
 """Report classes by SOP Class UID. A class without a reader, like any image, is an instance."""
 
@@ -66,13 +91,8 @@ def _event(
     expected: int | None,
 ) -> InstanceArrived | DocumentArrived:
     reader = _READERS.get(sop_class_of(reading))
-    if reader is None or not _has_content(reading):
+    if reader is None or not any(has(reading.dataset, keyword) for keyword in reader.content):
         return instance_arrived(reading, stamp, dated, expected)
-    document = reader(reading, path_of(reading), policy)
+    document = reader.read(reading, path_of(reading), policy)
     digest = hashlib.sha256(content()).digest()[:8]
     return DocumentArrived(document._replace(content_digest=digest), stamp, dated, expected)
-
-
-def _has_content(reading: Reading) -> bool:
-    """Whether the object's content came along, or its header only; a title alone is an empty document."""
-    return has(reading.dataset, "ContentSequence") or has(reading.dataset, "ConceptNameCodeSequence")

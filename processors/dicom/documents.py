@@ -13,12 +13,20 @@ from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.uids import uid
 from processors.dicom.values import items
 
+CONTENT = ("ContentDate", "ContentTime")
 
-def document_frame(reading: Reading, path: DocumentPath, policy: ReadingPolicy, modality: str) -> Document:
+
+def document_frame(
+    reading: Reading,
+    path: DocumentPath,
+    policy: ReadingPolicy,
+    modality: str,
+    issued: tuple[str, str] = CONTENT,
+) -> Document:
     """A Document without groups and without warnings: its reader adds both with `_replace`.
 
-    `modality` is the references' category (KO, SR). `issued` is Content Date/Time (0008,0023)/(0008,0033).
-    Raises Refused for an unusable SOP Class UID.
+    `modality` is the references' category (KO, SR …), `issued` the keywords of the date and time when the
+    object's content was made (MAPPING 1.6). Raises Refused for an unusable SOP Class UID.
     """
     instance, header = header_parts(reading)
     copies = referenced_documents(reading, "IdenticalDocumentsSequence")
@@ -28,7 +36,7 @@ def document_frame(reading: Reading, path: DocumentPath, policy: ReadingPolicy, 
         modality=modality,
         instance=instance,
         header=header,
-        issued=instant_of(reading.dataset, "ContentDate", "ContentTime", reading, policy.site_zone),
+        issued=instant_of(reading.dataset, *issued, reading, policy.site_zone),
         performers=document_performers(reading),
         accessions=_requests(reading),
         identical=tuple(sorted({copy.sop_instance_uid for copy in copies} - {path.sop_instance_uid})),

@@ -6,8 +6,6 @@ and makes no group (IHE RAD TF-3 4.66).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from processors.core.events import (
     Code,
     Concept,
@@ -19,7 +17,6 @@ from processors.core.events import (
     RejectionNote,
     ReportedGroup,
     ReportedItem,
-    SubsetKind,
 )
 from processors.core.vocabulary import DCM, modality_display
 from processors.dicom.codes import first_code, first_sent_code, is_code
@@ -27,7 +24,7 @@ from processors.dicom.content_tree import ContentTree, content_tree
 from processors.dicom.documents import document_frame
 from processors.dicom.evidence import evidence
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.sop_references import SopReferences, sop_references
+from processors.dicom.sop_references import SopReferences, sop_references, united
 from processors.dicom.values import clean, long_text, tag_text
 from processors.errors import DeadLetterCode
 
@@ -49,7 +46,7 @@ def read_key_object(reading: Reading, path: DocumentPath, policy: ReadingPolicy)
     rejection = _rejection(reading)  # before the titles are read as concepts: a vendor's has no FHIR system
     tree = content_tree(reading, policy)
     named = _named(tree, reading)
-    selected = _merged(item for references in named for item in references.items)
+    selected = united(item for references in named for item in references.items)
     manifest = is_manifest(tree.root.name)
     document = document_frame(reading, path, policy, "KO")
     if rejection:
@@ -78,31 +75,6 @@ def _named(tree: ContentTree, reading: Reading) -> list[SopReferences]:
         for item in tree.by_path.values()
         if item.value_type in _REFERENCES
     ]
-
-
-def _merged(found: Iterable[ReportedItem]) -> tuple[ReportedItem, ...]:
-    """One entry for each SOP Instance, in order: subsets are united, a whole instance swallows its parts."""
-    entries: dict[str, ReportedItem] = {}
-    for item in found:
-        known = entries.get(item.sop_instance_uid)
-        entries[item.sop_instance_uid] = _united(known, item) if known else item
-    return tuple(entries.values())
-
-
-def _united(one: ReportedItem, other: ReportedItem) -> ReportedItem:
-    subset: tuple[str, ...] = ()
-    if one.subset_kind == other.subset_kind and one.subset and other.subset:
-        subset = tuple(sorted({*one.subset, *other.subset}, key=int))
-    channels: tuple[str, ...] = ()
-    if one.waveform_channels and other.waveform_channels:
-        pairs = {*one.waveform_channels, *other.waveform_channels}
-        channels = tuple(sorted(pairs, key=lambda pair: tuple(map(int, pair.split("\\")))))
-    return one._replace(
-        sop_class_uid=one.sop_class_uid or other.sop_class_uid,
-        subset_kind=one.subset_kind if subset else SubsetKind.NONE,
-        subset=subset,
-        waveform_channels=channels,
-    )
 
 
 def _rejection(reading: Reading) -> str:

@@ -1,11 +1,13 @@
-"""Image, waveform and composite references of content items (PS3.3 C.18.3 to C.18.5) as reported items.
+"""References to SOP Instances as reported items: those of content items (PS3.3 C.18.3 to C.18.5) and the
+Image SOP Instance Reference Macro (PS3.3 10.3) of other objects.
 
-Rules of this file: one Referenced SOP Sequence to items with their place and subset; why they are referenced
-belongs to the reader.
+Rules of this file: items of one sequence to reported items with their place and subset; why they are
+referenced belongs to the reader.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pydicom import Dataset
@@ -33,12 +35,17 @@ def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) 
     Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or a UID in it is missing,
     and where a frame number is none.
     """
-    found: list[ReportedItem] = []
-    focus: list[Focus] = []
-    frames_unusable = False
     references = items(content_item, "ReferencedSOPSequence", reading)
     if not references:
         reading.warn(WarningCode.REFERENCE_MISSING)
+    return named_instances(references, evidence, reading)
+
+
+def named_instances(references: Iterable[Dataset], evidence: Evidence, reading: Reading) -> SopReferences:
+    """What the items of one sequence name, each item on its own; warnings as above."""
+    found: list[ReportedItem] = []
+    focus: list[Focus] = []
+    frames_unusable = False
     for reference in references:
         sop_instance_uid = uid(reference, "ReferencedSOPInstanceUID", reading)
         if not sop_instance_uid:
@@ -59,6 +66,30 @@ def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) 
         found.append(item)
         focus += _presentation_states(reference, evidence, reading)
     return SopReferences(tuple(found), tuple(focus), frames_unusable)
+
+
+def united(found: Iterable[ReportedItem]) -> tuple[ReportedItem, ...]:
+    """One entry for each SOP Instance, in order: subsets are united, a whole instance swallows its parts."""
+    entries: dict[str, list[ReportedItem]] = {}
+    for item in found:
+        entries.setdefault(item.sop_instance_uid, []).append(item)
+    return tuple(same[0] if len(same) == 1 else _one_of(same) for same in entries.values())
+
+
+def _one_of(same: list[ReportedItem]) -> ReportedItem:
+    subset: tuple[str, ...] = ()
+    if len({item.subset_kind for item in same}) == 1 and all(item.subset for item in same):
+        subset = tuple(sorted({member for item in same for member in item.subset}, key=int))
+    channels: tuple[str, ...] = ()
+    if all(item.waveform_channels for item in same):
+        pairs = {pair for item in same for pair in item.waveform_channels}
+        channels = tuple(sorted(pairs, key=lambda pair: tuple(map(int, pair.split("\\")))))
+    return same[0]._replace(
+        sop_class_uid=next((item.sop_class_uid for item in same if item.sop_class_uid), ""),
+        subset_kind=same[0].subset_kind if subset else SubsetKind.NONE,
+        subset=subset,
+        waveform_channels=channels,
+    )
 
 
 def _subset(

@@ -34,6 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00", b"\xfe\xff\xdd\xe0", b"\xff\xfe\xe0\xdd")
 """Item and sequence delimitation item (FFFE,E000), (FFFE,E0DD) in either byte order."""
+_PADDING = " \x00"
 _TEXT_DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
 
 
@@ -151,12 +152,18 @@ def decimal(item: Dataset, keyword: str, reading: Reading) -> float | None:
     return next(filter(math.isfinite, values), None)
 
 
+def decimals(item: Dataset, keyword: str, reading: Reading) -> tuple[int | float, ...]:
+    """All values of a DS, ints when whole; NaN for each that is no number."""
+    sent = raw_text(item, keyword, reading).strip(_PADDING)
+    return tuple(_plain(_float(value)) for value in sent.split("\\")) if sent else ()
+
+
 def coordinate(value: float) -> int | float:
     """The shortest decimal that gives the same binary32; an int when whole. `value` is finite."""
     single = struct.pack("<f", value)
     candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))  # nine digits tell any binary32
     shortest = next((candidate for candidate in candidates if struct.pack("<f", candidate) == single), value)
-    return int(shortest) if shortest.is_integer() and abs(shortest) < 1e15 else shortest
+    return _plain(shortest)
 
 
 def items(item: Dataset, keyword: str, reading: Reading) -> list[Dataset]:
@@ -197,6 +204,11 @@ def _whole(value: str) -> int | None:
         return None
     number = int(value.split(".", maxsplit=1)[0])
     return number if 0 <= number <= MAX_WHOLE_NUMBER else None
+
+
+def _plain(number: float) -> int | float:
+    """An int when whole, so that JSON has no `.0`; beyond 1e15 the digits would be invented."""
+    return int(number) if number.is_integer() and abs(number) < 1e15 else number
 
 
 def _float(value: str) -> float:
