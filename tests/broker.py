@@ -90,7 +90,8 @@ class KRaftBroker(Broker):
         self._process: subprocess.Popen[bytes] | None = None
         text = _PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
         self._properties.write_text(text, encoding="ascii")
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first letter is fixed, since a leading "-" would be taken for an option.
+        cluster = f"M{base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]}"
         tool = [
             "kafka.tools.StorageTool",
             "format",
