@@ -74,9 +74,10 @@ def _uncommon_arrival(
 ) -> Effect:
     if not arrival.new and not arrival.changed and not arrival.conflict:
         series.duplicates += 1
-        effect = Effect(DUPLICATE)
+        effect = Effect(DUPLICATE, opened=arrival.restated)
     else:
-        effect = Effect(APPLIED, opened=arrival.new or arrival.changed, new_instance=arrival.new)
+        opened = arrival.new or arrival.changed or arrival.restated
+        effect = Effect(APPLIED, opened=opened, new_instance=arrival.new)
         if arrival.new:
             effect.warnings = _place(study, series, event.sop_instance_uid)
     if arrival.conflict:
@@ -152,7 +153,7 @@ def _fold_completion(study: StudyState, event: SeriesCompleted, origin: Origin, 
     if known == (series.completed, series.expected):
         return Effect(DUPLICATE)
     series.touched = True
-    effect = Effect(APPLIED)
+    effect = Effect(APPLIED, now_series={event.series_instance_uid})
     expected = series.expected_count
     effect.completed = series.seen > 0 and (expected is None or series.seen >= expected)
     return effect
@@ -190,6 +191,8 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
         state = _put_document(study, DocumentState(document, stamp, origin))
     elif document.content_digest == state.content.content_digest:
         # The same object again: its stamp still counts, or a third content between the two would win.
+        if stamp > state.stamp:
+            effect.now_documents.add(state.canonical_uid)
         state.say(document, stamp)
         state.duplicates += 1
         study.touched_documents.add(path)

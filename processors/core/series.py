@@ -13,6 +13,7 @@ the merge is operational: positions, clocks, counters, and the ledger of what wa
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 from processors.core.events import InstanceArrived, InstanceHeader, SeriesHeader, Stamp
@@ -194,9 +195,12 @@ class SeriesState:
         self.touched = True
         self.dirty_chunks.add(instance.position // CHUNK)
 
-    def expect(self, stamp: Stamp, expected: int) -> None:
+    def expect(self, stamp: Stamp, expected: int) -> bool:
+        """Fold an expected count; True if another number holds now."""
+        before = self.expected_count
         self.expected = max(self.expected or (stamp, expected), (stamp, expected))
         self.touched = True
+        return self.expected_count != before
 
     @property
     def expected_count(self) -> int | None:
@@ -212,6 +216,8 @@ class Arrival(NamedTuple):
     """What a reference shows may differ now."""
     conflict: bool
     """Another content under the same path."""
+    restated: bool = False
+    """Nothing new but who said it or when, on which subject, order and endpoints may depend."""
 
 
 NEW = Arrival(True, True, False)
@@ -222,10 +228,10 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
     """Fold an arrival; constant cost whatever the series' size."""
     sop_instance_uid, stamp, dated = event.sop_instance_uid, event.stamp, event.dated
     instance = series.instances.get(sop_instance_uid)
-    changed = _say_header(series, event.header, stamp)
+    said = _say_header(series, event.header, stamp)
     at_us = stamp.occurred_at_us
-    if event.expected is not None:
-        series.expect(stamp, event.expected)
+    if event.expected is not None and series.expect(stamp, event.expected):
+        said = _Said.NEWS
     if not series.warnings.issuperset(event.warnings):
         series.warnings.update(event.warnings)
         series.touched = True
@@ -247,11 +253,11 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
         series.touched = True
         series.dirty_chunks.add(position // CHUNK)
         return NEW
-    return _arrive_again(series, instance, event, changed)
+    return _arrive_again(series, instance, event, said)
 
 
 def _arrive_again(
-    series: SeriesState, instance: InstanceState, event: InstanceArrived, changed: bool
+    series: SeriesState, instance: InstanceState, event: InstanceArrived, said: _Said
 ) -> Arrival:
     stamp, at_us = event.stamp, event.stamp.occurred_at_us
     before = (instance.live, instance.issued_us, instance.header, instance.first_arrival_us)
@@ -276,20 +282,23 @@ def _arrive_again(
         series.changed.add(instance.position)
         series.touched = True
     new = first_time or (after[0] and not before[0])
-    if not new and not changed and before == after and not conflict:
+    restated = said is _Said.LATER or instance.copies[stamp.source].live != (known[2] or Copy()).live
+    changed = said is _Said.NEWS or before != after
+    if not (new or changed or conflict or restated):
         return REPEATED
-    return Arrival(new, changed or before != after, conflict)
+    return Arrival(new, changed, conflict, restated)
 
 
 def delete(series: SeriesState, sop_instance_uid: str, stamp: Stamp) -> tuple[bool, bool]:
     """Fold a deletion of one source's copy; (was it known from an arrival, may a reference differ now)."""
     instance = series.instance(sop_instance_uid)
-    before = (instance.live, instance.issued_us)
     copy = instance.copies.get(stamp.source, Copy())
+    before = (instance.live, instance.issued_us, copy.live)
     instance.hold(stamp.source, copy.deleted(stamp.occurred_at_us))
-    if instance.copies[stamp.source] != copy:
+    held = instance.copies[stamp.source]
+    if held != copy:
         series.touch(instance)
-    changed = before != (instance.live, instance.issued_us)
+    changed = before != (instance.live, instance.issued_us, held.live)
     if changed:
         series.changed.add(instance.position)
     return instance.stamp is not None, changed
@@ -312,18 +321,26 @@ def resolved_header(headers: dict[SeriesHeader, Stamp]) -> SeriesHeader:
 _EMPTY: tuple[object, ...] = (None, "", ())
 
 
-def _say_header(series: SeriesState, header: SeriesHeader, stamp: Stamp) -> bool:
-    """Fold a header tuple; True if the resolved header may have changed."""
+class _Said(Enum):
+    NOTHING = 0
+    LATER = 1
+    """The only header again, under a higher stamp: it may now win over those of other series."""
+    NEWS = 2
+    """The resolved header may have changed."""
+
+
+def _say_header(series: SeriesState, header: SeriesHeader, stamp: Stamp) -> _Said:
+    """Fold a header tuple."""
     headers = series.headers
     said = headers.get(header)
     if said is not None and stamp <= said:
-        return False
+        return _Said.NOTHING
     headers[header] = stamp
     series.touched = True
     if len(headers) == 1:
-        return said is None
+        return _Said.NEWS if said is None else _Said.LATER
     series.headers = winning_layers(headers)
-    return True
+    return _Said.NEWS
 
 
 def winning_layers(headers: dict[SeriesHeader, Stamp]) -> dict[SeriesHeader, Stamp]:

@@ -5,6 +5,8 @@ Rules of this file: Hypothesis strategies and the packing of events into records
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from hypothesis import strategies as st
 
 from processors.avro.envelope import IntakeEnvelope, encode_intake
@@ -22,6 +24,8 @@ from processors.core.events import (
     InstanceArrived,
     InstanceDeleted,
     InstanceHeader,
+    Performer,
+    Region,
     RejectedInstance,
     RejectionNote,
     ReportedGroup,
@@ -42,6 +46,10 @@ from processors.wire.state import FORMAT
 STUDIES = ("1.1", "1.2")
 SERIES = ("2.1", "2.2")
 SOPS = ("3.1", "3.2", "3.3")
+DOCUMENT_SERIES = "2.9"
+DOCUMENT_SOPS = ("5.1", "5.2", "5.3")
+SOURCES = ("PACS_A", "PACS|B")
+"""One with the sign that separates the parts of keys."""
 CT = "1.2.840.10008.5.1.4.1.1.2"
 KOS = "1.2.840.10008.5.1.4.1.1.88.59"
 SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -50,23 +58,32 @@ INTAKE = "imaging-reference-intake"
 DAY_US = 1_767_340_800_000_000  # 2026-01-02T08:00:00Z
 
 studies, series, sops = (st.sampled_from(values) for values in (STUDIES, SERIES, SOPS))
+image_paths = st.tuples(studies, series, sops)
+document_paths = st.builds(DocumentPath, studies, st.just(DOCUMENT_SERIES), st.sampled_from(DOCUMENT_SOPS))
 
 
 @st.composite
 def stamps(draw: st.DrawFn, removal: bool = False) -> Stamp:
     """Few distinct times, so that ties are common; the event id tells events apart."""
     at_us = DAY_US + draw(st.integers(0, 4)) * 1_000_000
-    source = draw(st.sampled_from(("PACS_A", "PACS_B")))
+    source = draw(st.sampled_from(SOURCES))
     return Stamp(
         at_us, removal, source, draw(st.uuids(version=4)).hex, draw(st.binary(min_size=8, max_size=8))
     )
 
 
-headers = st.builds(
+said_often = st.sampled_from(
+    (
+        SeriesHeader("CT", 1, patient_id="P1"),
+        SeriesHeader("CT", 1, patient_id="P2", accession=Accession("A1")),
+    )
+)
+"""The same said again and again: another stamp is then all that an arrival tells."""
+said_seldom = st.builds(
     SeriesHeader,
-    anatomic_region=st.none(),
-    laterality=st.just(""),
-    performers=st.just(()),
+    anatomic_region=st.sampled_from((None, None, Code("http://snomed.info/sct", "39607008", "Lung"))),
+    laterality=st.sampled_from(("", "", "L")),
+    performers=st.sampled_from(((), (), (Performer("PRF", "Device", "Scanner"),))),
     modality=st.just("CT"),
     series_number=st.sampled_from((None, 1, 2)),
     body_part_examined=st.sampled_from(("", "CHEST")),
@@ -74,6 +91,7 @@ headers = st.builds(
     issuer_of_patient_id=st.sampled_from(("", "2.999.8")),
     accession=st.sampled_from((None, Accession("A1"))),
 )
+headers = st.one_of(said_often, said_often, said_seldom)
 instances = st.builds(
     InstanceHeader,
     sop_class_uid=st.just(CT),
@@ -81,21 +99,42 @@ instances = st.builds(
     frames=st.sampled_from((None, 2)),
     frame_of_reference_uid=st.sampled_from(("", "4.1")),
 )
-arrivals = st.builds(
-    InstanceArrived,
-    studies,
-    series,
-    sops,
-    stamps(),
-    instances,
-    headers,
-    dated=st.booleans(),
-    expected=st.sampled_from((None, None, 2)),
-    warnings=st.just(()),
+
+
+def _arrived(
+    path: tuple[str, str, str], stamp: Stamp, instance: InstanceHeader, header: SeriesHeader, dated: bool
+) -> InstanceArrived:
+    return InstanceArrived(*path, stamp, instance, header, dated)
+
+
+def _deleted(path: tuple[str, str, str], stamp: Stamp) -> InstanceDeleted:
+    study, series_uid, sop = path
+    return InstanceDeleted(study, series_uid, sop, stamp)
+
+
+arrivals = st.builds(_arrived, image_paths, stamps(), instances, headers, st.booleans())
+plain_arrivals = st.builds(
+    _arrived, image_paths, stamps(), st.just(InstanceHeader(CT, 1)), said_often, st.just(True)
 )
-deletions = st.builds(InstanceDeleted, studies, series, sops, stamps(removal=True))
+"""The same thing said again and again, as by a resend or by a second archive."""
+objectless = st.builds(
+    _arrived, document_paths, stamps(), st.just(InstanceHeader(KOS, 1)), headers, st.booleans()
+)
+counted_arrivals = st.builds(
+    lambda event, expected: event._replace(expected=expected), arrivals, st.sampled_from((1, 2))
+)
+deletions = st.builds(
+    _deleted,
+    st.one_of(image_paths, image_paths, document_paths),
+    stamps(removal=True),
+)
 completions = st.builds(SeriesCompleted, studies, series, stamps(), st.sampled_from((None, 1, 3)))
-updates = st.builds(StudyUpdated, studies, stamps(), st.just(SeriesHeader(patient_id="P9")))
+updates = st.builds(
+    StudyUpdated,
+    studies,
+    stamps(),
+    st.sampled_from((SeriesHeader(patient_id="P9"), SeriesHeader(accession=Accession("A9", "2.999.7")))),
+)
 
 
 @st.composite
@@ -111,25 +150,28 @@ def items(draw: st.DrawFn) -> ReportedItem:
 def documents(draw: st.DrawFn) -> DocumentArrived:
     """A KOS, a rejection note or an SR; few paths, so that contents collide."""
     sop_class = draw(st.sampled_from((KOS, KOS, SR)))
-    number = draw(st.integers(1, 3))
-    path = DocumentPath(draw(studies), "2.9", f"5.{number}")
+    path = draw(document_paths)
     note = draw(st.booleans()) and sop_class == KOS
+    identical = {draw(st.sampled_from(DOCUMENT_SOPS))} if draw(st.integers(0, 2)) == 0 else set()
     document = Document(
         path=path,
         sop_class_uid=sop_class,
         modality="KO" if sop_class == KOS else "SR",
-        instance=InstanceHeader(sop_class, number),
+        instance=InstanceHeader(sop_class, DOCUMENT_SOPS.index(path.sop_instance_uid)),
         header=draw(headers),
         issued="2026-01-02T11:00:00+01:00",
-        identical=draw(st.sampled_from(((), (), ("5.1",), ("5.2",)))) if sop_class == KOS else (),
-        predecessors=(
-            (DocumentPath(draw(studies), "2.9", "5.1"),) if sop_class == SR and draw(st.booleans()) else ()
-        ),
+        accessions=draw(st.sampled_from(((), (), (Accession("A2"),)))),
+        identical=tuple(sorted(identical - {path.sop_instance_uid})),
+        predecessors=(draw(document_paths),) if draw(st.integers(0, 3)) == 0 else (),
         groups=() if note else draw(key_image_groups() if sop_class == KOS else report_groups(path)),
         rejection=draw(rejections()) if note else None,
+        manifest=sop_class == KOS and draw(st.integers(0, 4)) == 0,
     )
-    digest = draw(st.binary(min_size=8, max_size=8))
-    return DocumentArrived(document._replace(content_digest=digest), draw(stamps()), draw(st.booleans()))
+    digest = sha256(repr(document).encode()).digest()[:8]
+    expected = draw(st.sampled_from((None, None, None, 1)))
+    return DocumentArrived(
+        document._replace(content_digest=digest), draw(stamps()), draw(st.booleans()), expected
+    )
 
 
 @st.composite
@@ -140,11 +182,20 @@ def key_image_groups(draw: st.DrawFn) -> tuple[ReportedGroup, ...]:
 
 @st.composite
 def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, ...]:
+    """An observation that points at itself, at a region on an image, at a series and by a 3D coordinate."""
     own = ReportedItem(*path, SR)
     source = ReportedGroup(GroupKind.SOURCE_ITEM, "1.5.1", Concept(Code("urn:x", "111040")), (own,))
-    focus = (Focus(FocusKind.GROUP, "sr-item|1.5.1"), Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"))
+    focus = (
+        Focus(FocusKind.GROUP, "sr-item|1.5.1"),
+        Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),
+        Focus(FocusKind.SERIES, f"{draw(studies)}|{draw(series)}"),
+        Focus(FocusKind.PRESENTATION_STATE, "1.1|2.9|5.1"),
+    )
+    item = draw(items())
+    if draw(st.booleans()):
+        item = item._replace(regions_2d=(Region("point", (draw(st.integers(0, 1)), 1)),))
     region = ReportedGroup(
-        GroupKind.REGION, "1.5.1.6", Concept(Code("urn:x", "111030")), (draw(items()),), focus=focus
+        GroupKind.REGION, "1.5.1.6", Concept(Code("urn:x", "111030")), (item, draw(items())), focus=focus
     )
     return source, region
 
@@ -152,35 +203,46 @@ def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, .
 @st.composite
 def rejections(draw: st.DrawFn) -> RejectionNote:
     title = draw(st.sampled_from(("113001", "113037", "113038", "113039", "REVOKE")))
-    study = draw(st.sampled_from(("", *STUDIES)))
-    return RejectionNote(title, (RejectedInstance(study, draw(series) if study else "", draw(sops)),))
+    evidence = draw(st.booleans())
+    path = draw(st.one_of(image_paths, image_paths, document_paths))
+    return RejectionNote(title, (RejectedInstance(*path) if evidence else RejectedInstance("", "", path[2]),))
 
 
-selections = st.builds(
-    SelectionMade,
-    studies,
-    series,
-    st.sampled_from(("s1", "s|2")),
-    stamps(),
-    st.just(Concept(Code("urn:x", "1"))),
-    headers,
-    issued=st.just(""),
-    performers=st.just(()),
-    frame_of_reference_uid=st.just(""),
-    items=st.lists(st.tuples(studies, series, sops).map(lambda path: ReportedItem(*path)), max_size=2).map(
-        tuple
-    ),
-    warnings=st.just(()),
+@st.composite
+def selections(draw: st.DrawFn) -> SelectionMade:
+    study, of_series = draw(studies), draw(series)
+    members = draw(st.lists(sops, max_size=2, unique=True))
+    return SelectionMade(
+        study,
+        of_series,
+        draw(selection_ids),
+        draw(stamps()),
+        Concept(Code("urn:x", draw(st.sampled_from(("1", "2"))))),
+        draw(headers),
+        items=tuple(ReportedItem(study, of_series, sop) for sop in members),
+    )
+
+
+selection_ids = st.sampled_from(("s1", "s|2"))
+withdrawals = st.builds(SelectionWithdrawn, studies, series, selection_ids, stamps(removal=True))
+
+events: st.SearchStrategy[Event] = st.one_of(
+    *(arrivals, plain_arrivals, plain_arrivals, counted_arrivals, objectless, deletions, deletions),
+    *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
 )
-withdrawals = st.builds(
-    SelectionWithdrawn, studies, series, st.sampled_from(("s1", "s|2")), stamps(removal=True)
+few_paths = st.sampled_from((("1.1", "2.1", "3.1"), ("1.1", "2.2", "3.1")))
+few_arrivals = st.builds(
+    _arrived, few_paths, stamps(), st.just(InstanceHeader(CT, 1)), said_often, st.just(True)
 )
-
-histories: st.SearchStrategy[list[Event]] = st.lists(
-    st.one_of(
-        arrivals, arrivals, deletions, completions, updates, documents(), documents(), selections, withdrawals
-    ),
-    max_size=14,
+few_events: st.SearchStrategy[Event] = st.one_of(
+    *(few_arrivals, few_arrivals, few_arrivals),
+    st.builds(_deleted, few_paths, stamps(removal=True)),
+    st.builds(SeriesCompleted, st.just("1.1"), st.just("2.1"), stamps(), st.sampled_from((None, 1, 3))),
+    st.deferred(lambda: events),  # counts as one alternative here, not as all of its own
+)
+"""So few that most repeat another but for its stamp."""
+histories: st.SearchStrategy[list[Event]] = st.one_of(
+    st.lists(events, max_size=14), st.lists(few_events, min_size=7, max_size=10)
 )
 
 

@@ -2,84 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.core.events import Event
 from processors.core.policy import Policy
-from processors.dicom import ReadingPolicy
-from processors.pipeline.decode import Decoder
-from processors.pipeline.memory import MemoryMember
-from processors.pipeline.records import OutputRecord, OutputTopic
-from processors.pipeline.topology import Pipeline
-from processors.wire.json_text import load
-from tests.property.events import DAY_US, INTAKE, PARTITIONS, histories, record_of
-
-NOW_MS = DAY_US // 1000 + 60_000
-
-References = dict[str, dict[str, Any]]
+from processors.pipeline.records import OutputRecord
+from tests.property.events import histories, record_of
+from tests.property.runs import NOW_MS, latest, member, policies, run
 
 
-def member() -> MemoryMember:
-    return MemoryMember(
-        lambda: Pipeline(Policy(), Decoder(ReadingPolicy()), PARTITIONS, INTAKE, cached_instances=0),
-        PARTITIONS,
-        INTAKE,
-    )
+class Delivery(NamedTuple):
+    """A history, and another delivery of it: permuted, repeated, cut into batches with mishaps between."""
 
-
-def latest(outputs: list[OutputRecord]) -> tuple[References, References]:
-    """(available, withdrawn) by id, without version and time."""
-    found: References = {}
-    revisions: dict[str, int] = {}
-    for output in outputs:
-        if output.topic is not OutputTopic.FHIR:
-            continue
-        resource = load(output.value or b"")
-        meta = resource.pop("meta")
-        revision = int(meta.pop("versionId"))
-        assert revision == revisions.get(resource["id"], 0) + 1, "revisions count from 1 without a gap"
-        revisions[resource["id"]] = revision
-        del meta["lastUpdated"]
-        found[resource["id"]] = resource | {"meta": meta}
-    available = {i: r for i, r in found.items() if r["status"] == "available"}
-    return available, {i: r for i, r in found.items() if i not in available}
-
-
-def run(history: list[Event]) -> tuple[References, References]:
-    one = member()
-    outputs = one.feed([record_of(e, i, NOW_MS) for i, e in enumerate(history)], NOW_MS)
-    return latest(outputs + one.run_out(NOW_MS))
+    policy: Policy
+    history: list[Event]
+    batches: list[list[Event]]
+    mishaps: list[str]
 
 
 @st.composite
-def deliveries(draw: st.DrawFn) -> tuple[list[Event], list[list[Event]], list[str]]:
-    """A history, and another delivery of it: permuted, repeated, cut into batches with mishaps between."""
+def deliveries(draw: st.DrawFn) -> Delivery:
     history = draw(histories)
     repeated = history + (draw(st.lists(st.sampled_from(history), max_size=6)) if history else [])
     shuffled = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(0, len(shuffled)), max_size=6)) | {0, len(shuffled)})
-    batches = [list(shuffled[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
-    mishaps = draw(
-        st.lists(
-            st.sampled_from(("none", "restart", "abort", "clocks")),
-            min_size=len(batches),
-            max_size=len(batches),
-        )
-    )
-    return history, batches, mishaps
+    batches = [list(shuffled[a:b]) for a, b in pairwise(cuts)]
+    mishap = st.sampled_from(("none", "restart", "abort", "clocks"))
+    mishaps = draw(st.lists(mishap, min_size=len(batches), max_size=len(batches)))
+    return Delivery(draw(policies), history, batches, mishaps)
 
 
 @settings(max_examples=500, deadline=None)
 @given(deliveries())
-def test_the_same_references_come_out(delivery: tuple[list[Event], list[list[Event]], list[str]]) -> None:
-    history, batches, mishaps = delivery
-    other = member()
+def test_the_same_references_come_out(delivery: Delivery) -> None:
+    other = member(delivery.policy)
     outputs: list[OutputRecord] = []
     offset = 0
-    for batch, mishap in zip(batches, mishaps, strict=True):
+    for batch, mishap in zip(delivery.batches, delivery.mishaps, strict=True):
         records = [record_of(event, offset + i, NOW_MS + offset) for i, event in enumerate(batch)]
         offset += len(batch)
         if mishap == "abort":
@@ -91,7 +54,7 @@ def test_the_same_references_come_out(delivery: tuple[list[Event], list[list[Eve
             outputs += other.run_out(NOW_MS + offset)
     outputs += other.run_out(NOW_MS + offset)
 
-    available, withdrawn = run(history)
+    available, withdrawn = run(delivery.policy, delivery.history)
     available_too, withdrawn_too = latest(outputs)
     assert available_too == available
     for reference_id in withdrawn.keys() & withdrawn_too.keys():

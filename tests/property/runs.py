@@ -1,0 +1,70 @@
+"""Members over memory for the properties, and what readers of the FHIR topic end up with.
+
+Rules of this file: policies, members and the reading of outputs; its one assertion is the numbering of
+revisions, which no run may break.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from processors.core.events import Event
+from processors.core.policy import Completeness, CompletenessOverride, Identity, Policy
+from processors.dicom import ReadingPolicy
+from processors.pipeline.decode import Decoder
+from processors.pipeline.memory import MemoryMember
+from processors.pipeline.records import OutputRecord, OutputTopic
+from processors.pipeline.topology import Pipeline
+from processors.wire.json_text import load
+from tests.property.events import DAY_US, INTAKE, PARTITIONS, SOURCES, record_of
+
+NOW_MS = DAY_US // 1000 + 60_000
+
+References = dict[str, dict[str, Any]]
+
+BY_SOURCE = Policy(
+    overrides=(CompletenessOverride(SOURCES[1], "", Completeness(1_000, 5_000)),),
+    identity=Identity(
+        patient_id_systems={source: f"urn:patients:{n}" for n, source in enumerate(SOURCES)},
+        accession_systems={source: f"urn:orders:{n}" for n, source in enumerate(SOURCES)},
+    ),
+    endpoints={source: f"Endpoint/{n}" for n, source in enumerate(SOURCES)},
+)
+"""A site where it matters who said a thing."""
+LENIENT = Policy(series_instances="omit_when_complete", hide_quality_rejections=False, publish_manifests=True)
+policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT))
+
+
+def member(policy: Policy, decoder: Decoder | None = None) -> MemoryMember:
+    """Forgets every study at once, so that each step reads its state from the store."""
+    decoder = decoder or Decoder(ReadingPolicy())
+    return MemoryMember(
+        lambda: Pipeline(policy, decoder, PARTITIONS, INTAKE, cached_instances=0), PARTITIONS, INTAKE
+    )
+
+
+def latest(outputs: list[OutputRecord]) -> tuple[References, References]:
+    """(available, withdrawn) by id, without version and time."""
+    found: References = {}
+    revisions: dict[str, int] = {}
+    for output in outputs:
+        if output.topic is not OutputTopic.FHIR:
+            continue
+        resource = load(output.value or b"")
+        meta = resource.pop("meta")
+        revision = int(meta.pop("versionId"))
+        assert revision == revisions.get(resource["id"], 0) + 1, "revisions count from 1 without a gap"
+        revisions[resource["id"]] = revision
+        del meta["lastUpdated"]
+        found[resource["id"]] = resource | {"meta": meta}
+    available = {i: r for i, r in found.items() if r["status"] == "available"}
+    return available, {i: r for i, r in found.items() if i not in available}
+
+
+def run(policy: Policy, history: list[Event]) -> tuple[References, References]:
+    """The history in one batch, and then every clock."""
+    one = member(policy)
+    outputs = one.feed([record_of(e, i, NOW_MS) for i, e in enumerate(history)], NOW_MS)
+    return latest(outputs + one.run_out(NOW_MS))
