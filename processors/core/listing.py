@@ -42,11 +42,11 @@ def list_items(
     """List what stands; if nothing does, or the source itself does not (`standing` False), everything."""
     judged = [_judge(study, series_uid, item, policy) for item in items]
     valid = [j for j in judged if j.valid]
-    chosen = [j for j in valid if not j.reasons] if standing else valid
+    stands = [j for j in valid if not j.reasons]
     reasons: list[WithdrawalReason] = []
-    if not chosen:
+    if not stands:
         reasons = [r for j in valid for r in j.reasons] or [WithdrawalReason.INVALID] * bool(items)
-        chosen = valid or judged
+    chosen = (stands if standing else valid) or valid or judged
     entries = _merged((_entry(j), j.instance) for j in chosen)
     entries.sort(key=lambda e: (e[0].number is None, e[0].number or 0, e[0].sop_instance_uid))
     distinct = {i.header.frame_of_reference_uid if i and i.stamp else "" for _, i in entries}
@@ -98,16 +98,21 @@ def _merged(entries: Iterable[Entry]) -> list[Entry]:
     """One entry an instance, subsets united; the whole instance swallows its parts.
 
     With regions or channels, one entry an instance and subset: they apply to all frames of their entry (FHIR
-    instance.imageRegion2D).
+    instance.imageRegion2D). What is named without them, too, is not listed again.
     """
     merged: dict[tuple[str, ...], Entry] = {}
     for entry, instance in entries:
         plain = not (entry.regions_2d or entry.regions_3d or entry.waveform_channels)
         uid = entry.sop_instance_uid
-        key = (uid,) if plain else (uid, entry.subset_kind, *entry.subset)
+        key = (uid,) if plain else _with_detail(entry)
         other = merged.get(key)
         merged[key] = (entry if other is None else _united(other[0], entry), instance)
-    return list(merged.values())
+    return [kept for key, kept in merged.items() if len(key) > 1 or _with_detail(kept[0]) not in merged]
+
+
+def _with_detail(entry: ReferencedInstance) -> tuple[str, ...]:
+    """The key of the same instance and subset with regions or channels."""
+    return (entry.sop_instance_uid, entry.subset_kind, *entry.subset)
 
 
 def _united(one: ReferencedInstance, other: ReferencedInstance) -> ReferencedInstance:
