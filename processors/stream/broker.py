@@ -50,6 +50,15 @@ class Cluster:
                 raise Unavailable("the broker does not show the topics it was told to make")
             self.partitions = _counts(self.admin.list_topics(timeout=ANSWER_S))
 
+    def holder(self, group: str, member: str) -> str:
+        """Id of the join that has a static member's place in the group now; empty: nobody has.
+
+        Raises KafkaException when the coordinator does not answer.
+        """
+        asked = self.admin.describe_consumer_groups([group], request_timeout=ANSWER_S)
+        members = asked[group].result().members
+        return next((str(each.member_id) for each in members if each.group_instance_id == member), "")
+
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:
         """Partition count of the intake, and the changelog's identity: cluster, topic, topic id, count.
 

@@ -25,7 +25,7 @@ from processors.stream.store import SqliteStore
 STEP_RECORDS = 5_000
 """A step stays far below max.poll.interval.ms, so that the member keeps its place in the group."""
 
-STEP_S = 0.2
+STEP_S = 0.05
 
 TOP_UP_WITHIN_MS = 12 * 3600 * 1000
 """A file older than this is read anew: the broker forgets tombstones after delete.retention.ms (a day by

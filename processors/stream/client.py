@@ -55,7 +55,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
     }
-    return defaults | dict(kafka) | fixed
+    return defaults | _without(_PRODUCER_ONLY, kafka) | fixed
 
 
 def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) -> Config:
@@ -68,6 +68,7 @@ def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) 
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "fetch.message.max.bytes": INPUT_BYTES,
+        "fetch.wait.max.ms": 10,  # a top-up ends with the word that nothing follows: do not wait for it
     }
     return _without_group(kafka) | own
 
@@ -85,7 +86,8 @@ def producer_config(kafka: Mapping[str, str | int | float | bool], transactional
         "message.max.bytes": CLIENT_BYTES,
     }
     if transactional_id:
-        fixed |= {"transactional.id": transactional_id, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
+        fixed["transactional.id"] = transactional_id
+        defaults["transaction.timeout.ms"] = TRANSACTION_TIMEOUT_MS
     return defaults | _without_group(kafka) | fixed
 
 
@@ -94,8 +96,13 @@ def admin_config(kafka: Mapping[str, str | int | float | bool]) -> Config:
 
 
 _CONSUMER_ONLY = ("group.", "session.", "heartbeat.", "max.poll.", "fetch.", "queued.", "auto.offset.")
+_PRODUCER_ONLY = ("transaction", "linger.", "batch.", "compression.", "queue.buffering.", "delivery.")
 
 
 def _without_group(kafka: Mapping[str, str | int | float | bool]) -> Config:
-    """Without what only group members understand, so that librdkafka does not warn of it."""
-    return {name: value for name, value in kafka.items() if not name.startswith(_CONSUMER_ONLY)}
+    return _without(_CONSUMER_ONLY, kafka)
+
+
+def _without(prefixes: tuple[str, ...], kafka: Mapping[str, str | int | float | bool]) -> Config:
+    """Without what the other kind of client understands, so that librdkafka does not warn of it."""
+    return {name: value for name, value in kafka.items() if not name.startswith(prefixes)}

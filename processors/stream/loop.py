@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -23,9 +24,9 @@ from processors.pipeline.records import Record, StateEntry, Step
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
 from processors.stream.broker import Cluster
-from processors.stream.client import LOGGER, consumer_config, producer_config
+from processors.stream.client import LOGGER, SESSION_TIMEOUT_MS, consumer_config, producer_config
 from processors.stream.offsets import Offsets
-from processors.stream.reading import Reader
+from processors.stream.reading import PlaceLost, Reader
 from processors.stream.transaction import PATIENCE_S, ProducerLost, Transaction, TransactionAborted
 from processors.stream.wiring import Wiring
 
@@ -41,9 +42,10 @@ SMALLEST_SLICE = 50
 BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 """Before the next try after so many aborted transactions in a row."""
 
-FENCE_CHECK_S = 4.0
-"""Longer than a heartbeat (3 s): a member whose place was taken learns of it, and leaves, before it would
-fence the other's producer."""
+FENCED_S = 5.0
+"""Beyond the session timeout, until a place that is still held is another process's."""
+
+UNKNOWN = "?"
 
 STUCK_S = 2 * PATIENCE_S
 """A turn that takes longer hangs for good."""
@@ -109,20 +111,26 @@ class Loop:
 
     def _start(self) -> None:
         wiring = self._wiring
-        cluster = Cluster(wiring.kafka)
-        self._partitions, identity = cluster.layout(wiring.inputs, wiring.intake, wiring.changelog)
+        self._cluster = Cluster(wiring.kafka)
+        self._partitions, self._identity = self._cluster.layout(
+            wiring.inputs, wiring.intake, wiring.changelog
+        )
         self._topology = wiring.build(self._partitions)
         self._layout = f'{{"intake_partitions": {self._partitions}}}'.encode()
         self._offsets = Offsets(wiring.kafka)
         config = producer_config(wiring.kafka, wiring.transactional_id)
         self._transaction = Transaction(config, wiring.outputs, wiring.changelog)
         self._rebuild()
-        consumer = consumer_config(wiring.kafka, wiring.group, wiring.member)
-        self._consumer = Consumer(consumer, logger=LOGGER)
+        self._join()
+
+    def _join(self) -> None:
+        wiring = self._wiring
+        config = consumer_config(wiring.kafka, wiring.group, wiring.member)
+        self._consumer = Consumer(config, logger=LOGGER)
         self._assignment = Assignment(
-            wiring, self._consumer, self._offsets, self._topology, identity, self._settle
+            wiring, self._consumer, self._offsets, self._topology, self._identity, self._settle
         )
-        self._reader = Reader(self._consumer, self._assignment, wiring.member)
+        self._reader = Reader(self._consumer, self._assignment)
         self._assignment.subscribe()
         self._started = True
 
@@ -139,6 +147,8 @@ class Loop:
             self._roll_back(str(failed))
         except ProducerLost as failed:
             self._lost = str(failed)
+        except PlaceLost as failed:
+            self._join_anew(str(failed))
         except sqlite3.DatabaseError as damaged:
             self._abandon(f"state file: {type(damaged).__name__}")
             self._assignment.discard()
@@ -171,7 +181,8 @@ class Loop:
         """
         generation = self._assignment.generation
         self._settle(commit=True)
-        self._consumer.unsubscribe()
+        with suppress(KafkaException):  # a consumer that was fenced has left already
+            self._consumer.unsubscribe()
         until = time.monotonic() + LEAVE_S
         while self._assignment.owns and self._assignment.generation == generation:
             self._consumer.poll(POLL_S)
@@ -311,18 +322,48 @@ class Loop:
             self._check_layout()
 
     def _recover(self, reason: str) -> None:
-        """After a fatal error nobody knows whether the last transaction holds: ask the broker for everything.
+        """After a fatal error nobody knows whether the last transaction holds: ask the broker anew.
 
-        A member whose place was taken by another process finds out first, and leaves (`Reader`).
+        Not while another join has our place: rebuilding would fence the process that took over.
         """
         self._abandon(reason)
         self._assignment.restart()
-        until = time.monotonic() + FENCE_CHECK_S
-        while time.monotonic() < until and not self._stopping.is_set():
-            self._reader.poll(1, POLL_S)
-        telemetry.transaction_aborted(f"producer rebuilt: {reason}")
-        self._rebuild()
-        self._lost = None
+        self._reader.poll(1, POLL_S)
+        if self._holder() in ("", self._consumer.memberid()):
+            telemetry.transaction_aborted(f"producer rebuilt: {reason}")
+            self._rebuild()
+            self._lost = None
+
+    def _join_anew(self, reason: str) -> None:
+        """The group has fenced this consumer: leave the place to the other process, if there is one.
+
+        A join of ours that timed out and was repeated does the same; nobody keeps that one's session alive.
+        """
+        self._abandon(reason)
+        self._assignment.restart()
+        session_s = int(self._wiring.kafka.get("session.timeout.ms", SESSION_TIMEOUT_MS)) / 1000
+        until = time.monotonic() + session_s + FENCED_S
+        while (holder := self._holder()) and not self._stopping.wait(BACKOFF_S[1]):
+            if holder == UNKNOWN:
+                until = time.monotonic() + session_s + FENCED_S
+            elif time.monotonic() > until:
+                raise Unavailable(
+                    f"another process runs as member {self._wiring.member} of group {self._wiring.group}: "
+                    "give each its own kafka.group.instance.id"
+                )
+        if not self._stopping.is_set():
+            telemetry.transaction_aborted(f"consumer rebuilt: {reason}")
+            self._assignment.close()
+            self._consumer.close()
+            self._join()
+
+    def _holder(self) -> str:
+        """Which join has this member's place; UNKNOWN while the broker does not say."""
+        try:
+            return self._cluster.holder(self._wiring.group, self._wiring.member)
+        except KafkaException as failed:
+            telemetry.broker_unreachable(failed.args[0].name())
+            return UNKNOWN
 
     def _rebuild(self) -> None:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.stream.client import LOGGER, admin_config
@@ -26,7 +26,8 @@ class Offsets:
     """Asks over a connection of its own, so that an answer never waits behind a fetch."""
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        self._admin = AdminClient(admin_config(kafka), logger=LOGGER)
+        self._config = admin_config(kafka)
+        self._admin = AdminClient(self._config, logger=LOGGER)
 
     def first(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Log start: the first offset that retention has left."""
@@ -47,4 +48,9 @@ class Offsets:
         if not wanted:
             return {}
         futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_S)
-        return {(key.topic, key.partition): int(future.result().offset) for key, future in futures.items()}
+        try:
+            return {(key.topic, key.partition): int(each.result().offset) for key, each in futures.items()}
+        except KafkaException:
+            # An admin client asks with the leader epoch it first saw, and a restarted broker has a later one.
+            self._admin = AdminClient(self._config, logger=LOGGER)
+            raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processors import telemetry
-from processors.errors import Unavailable
 from processors.pipeline.records import Headers, Record
 from processors.stream.assignment import Assignment
 from processors.stream.client import FATAL, PARTITION_EOF
@@ -18,13 +17,19 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
 
 
+class PlaceLost(Exception):
+    """The consumer is at its end: its static member id was given to another join (KIP-345).
+
+    Mostly that is another process, but a join that timed out and was repeated does the same to itself.
+    """
+
+
 class Reader:
     """Polls the member's consumer; rebalance callbacks run inside `poll`."""
 
-    def __init__(self, consumer: Consumer, assignment: Assignment, member: str) -> None:
+    def __init__(self, consumer: Consumer, assignment: Assignment) -> None:
         self._consumer = consumer
         self._assignment = assignment
-        self._member = member
         self.read: dict[Partition, int] = {}
         """Next offset to read, control records passed included; ahead of the committed ones."""
 
@@ -32,7 +37,7 @@ class Reader:
         """At most `most` records, waiting at most `patience_s` for them.
 
         None of those that came with a rebalance: their partitions may be gone, and if they are not, they are
-        read again from the committed offsets. Raises Unavailable when the member's place was taken.
+        read again from the committed offsets. Raises PlaceLost when the group has fenced this consumer.
         """
         generation = self._assignment.generation
         messages = self._consumer.consume(most, patience_s)
@@ -59,10 +64,7 @@ class Reader:
         if code == PARTITION_EOF and topic and partition is not None and offset is not None:
             self.read[topic, partition] = offset
         elif error.fatal() or code == FATAL:
-            raise Unavailable(
-                f"another process runs as member {self._member} of the group: "
-                "give each its own kafka.group.instance.id"
-            )
+            raise PlaceLost(error.name())
         else:
             telemetry.broker_unreachable(error.name())
 

@@ -21,6 +21,9 @@ from processors.pipeline.records import StateEntry
 FORMAT = "1"
 """Raised when the tables change; a file of another format is rebuilt from the changelog."""
 
+LOCK_S = 0.2
+"""A file that is locked belongs to a paused predecessor of ours: it is left to it, and a new one is made."""
+
 _CLOSED = "closed"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value BLOB NOT NULL, due_at_ms INTEGER);
@@ -136,7 +139,7 @@ class SqliteStore:
         self._db.close()
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None)
+        db = sqlite3.connect(self._path, timeout=LOCK_S, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = OFF")

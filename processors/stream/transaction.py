@@ -19,12 +19,17 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from processors import telemetry
 from processors.pipeline.records import OutputRecord, OutputTopic, StateEntry
 from processors.stream.changelog import to_record
 from processors.stream.client import FATAL, FENCED, LOGGER, Config
+from processors.stream.watchdog import Stuck, Watchdog
 
 CALL_S = 5.0
 """One try of a transactional call; then the caller may look whether it should stop."""
+
+HANG_S = 2 * CALL_S
+"""After so long a call has ignored its own timeout and will not come back."""
 
 PATIENCE_S = 120.0
 """How long the same call is repeated. Past the transaction timeout the coordinator has aborted anyway, so
@@ -76,6 +81,7 @@ class Transaction:
         self._entries: dict[tuple[int, str], StateEntry] = {}
         self._positions: dict[int, int] = {}
         self._producer: Producer | None = None
+        self._watchdog = Watchdog()
         self.opened_at: float | None = None
         """time.monotonic() of the open transaction's start; None when none is open."""
 
@@ -123,7 +129,7 @@ class Transaction:
         self._write_changelog()
         producer = self._live()
         patience_s = PATIENCE_S if patience_s is None else patience_s
-        self._call(producer.send_offsets_to_transaction, offsets, group, CALL_S, patience_s=patience_s)
+        self._call(self._send_offsets, offsets, group, patience_s=patience_s)
         self._call(producer.commit_transaction, CALL_S, patience_s=patience_s)
         producer.poll(0)
         positions = dict(self._positions)
@@ -201,6 +207,13 @@ class Transaction:
             else:
                 return
 
+    def _send_offsets(self, offsets: list[TopicPartition], group: Any) -> None:
+        send = self._live().send_offsets_to_transaction
+        try:
+            self._watchdog.call(send, offsets, group, CALL_S, within_s=HANG_S)
+        except Stuck as stuck:
+            raise ProducerLost("the group coordinator went away while offsets were sent") from stuck
+
     def _call(self, call: Callable[..., Any], *arguments: Any, patience_s: float = PATIENCE_S) -> None:
         """A transactional call, repeated while the broker says that repeating is right."""
         until = time.monotonic() + patience_s
@@ -210,6 +223,7 @@ class Transaction:
             except KafkaException as failed:
                 if verdict(failed.args[0]) is not Verdict.RETRY or time.monotonic() > until:
                     raise _raised(failed) from failed
+                telemetry.broker_unreachable(f"{call.__name__}: {failed.args[0].str()}")
                 self._live().poll(PAUSE_S)
             else:
                 return

@@ -1,6 +1,7 @@
 """The product's loop as a process: `python -m tests.integration.member '<json>'`.
 
-`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring.STEPS`).
+`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring.STEPS`);
+`stop`: it is paused there with SIGSTOP.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from tests.integration.register import Register
 def main() -> int:
     told = json.loads(sys.argv[1])
     suffix = told["suffix"]
-    at, count = told.get("kill", ["", 0])
+    deadly = {signal.SIGKILL: told.get("kill", ["", 0]), signal.SIGSTOP: told.get("stop", ["", 0])}
     passed: Counter[str] = Counter()
 
     def steps(step: str) -> None:
         passed[step] += 1
-        if step == at and passed[step] == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+        for which, (at, count) in deadly.items():
+            if step == at and passed[step] == count:
+                os.kill(os.getpid(), which)
 
     telemetry.configure("json", "debug")
     loop = Loop(

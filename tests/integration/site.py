@@ -6,11 +6,12 @@ Rules of this file: the outside of the product only: topics, and processes runni
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -103,17 +104,24 @@ class Site:
         consumer.close()
         return {part.partition: part.offset for part in found}
 
-    def member(self, name: str = "a", **more: object) -> Program:
+    def member(
+        self, name: str = "a", kafka: Mapping[str, object] | None = None, log: str = "", **more: object
+    ) -> Program:
         """The loop around the register (`member.py`); `more`: further arguments of it."""
         told = {
-            "kafka": {**self.kafka, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+            "kafka": {
+                **self.kafka,
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 500,
+                **(kafka or {}),
+            },
             "suffix": self.suffix,
             "member": name,
             "state": str(self.folder / f"state-{name}"),
             **more,
         }
         command = ["-m", "tests.integration.member", json.dumps(told)]
-        return Program(self.folder / f"{name}.log", command)
+        return Program(self.folder / f"{log or name}.log", command)
 
 
 class Program:
@@ -139,6 +147,12 @@ class Program:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def stopped(self) -> bool:
+        """Paused by SIGSTOP."""
+        done, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+        return done != 0 and os.WIFSTOPPED(status)
 
     def signal(self, which: signal.Signals) -> None:
         assert self._process is not None
