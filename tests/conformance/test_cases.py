@@ -15,19 +15,16 @@ from tests.conformance import SHARED
 
 CASES = SHARED / "cases"
 ROOT = Path(__file__).parents[2]
-NOT_YET = ("00_control", "59_gsps_two_series_and_frames", "61_seg_sources_disagree", "63_seg_many_segments")
-"""They hold presentation states or segmentations, which a later version reads."""
 
 
-def cases() -> Iterator[object]:
+def cases() -> Iterator[str]:
     """Those whose input is files or events, as `run.py` chooses; scripts for a broker are run elsewhere."""
     for folder in sorted(path.parent for path in CASES.glob("*/expected.json")):
         expected = json.loads((folder / "expected.json").read_text("utf-8"))
         files = [folder / each["file"] for each in expected["inputs"] if each.get("file")]
         for_a_broker = any(b"kafka-script" in f.read_bytes()[:200] for f in files if f.suffix == ".json")
         if files and not for_a_broker and expected["outcome"] != "schema_test":
-            gap = pytest.mark.xfail(strict=True, reason="presentation states and segmentations come later")
-            yield pytest.param(folder.name, marks=gap if folder.name in NOT_YET else (), id=folder.name)
+            yield folder.name
 
 
 @pytest.mark.parametrize("case", list(cases()))
