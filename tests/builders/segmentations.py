@@ -130,5 +130,6 @@ def golden_segmentation() -> Dataset:
         software_versions="1",
         device_serial_number="1",
     )
-    document.ContentDate, document.ContentTime = "20260102", "114000"
+    document.add_new("ContentDate", "DA", "20260102")
+    document.add_new("ContentTime", "TM", "114000")
     return identify(document)

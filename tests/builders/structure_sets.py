@@ -5,7 +5,7 @@ Rules of this file: objects as their makers write them; what is wrong with one i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
@@ -44,7 +44,7 @@ def drawn_on(series: str, frame_of_reference: str = FRAME_OF_REFERENCE, study: s
 
 
 def structure_set(
-    rois: Sequence[Dataset], contours: dict[int, Sequence[Dataset]], frames: Sequence[Dataset] = ()
+    rois: Sequence[Dataset], contours: Mapping[int, Sequence[Dataset]], frames: Sequence[Dataset] = ()
 ) -> Dataset:
     """Structure set 2.999.1.500.1 of series 2.999.1.500; `contours` by ROI number."""
     document = image(

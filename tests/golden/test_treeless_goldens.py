@@ -82,6 +82,7 @@ def test_a_segment_points_at_the_series_its_sources_turn_out_to_lie_in() -> None
     document = reported(bare_segmentation([segment(1)], [referenced_series([a, b])], frames), "11:41")
     messages = [document, arrival(b, "10:01"), arrival(c, "10:02")]
     ends = []
+    timeline = Timeline()
     for order in permutations(messages):
         timeline = Timeline()
         for message in order:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code as DicomCode
+from pydicom.uid import SegmentationStorage
 
 from processors.core.events import (
     Code,
@@ -104,8 +105,7 @@ def test_numbers_of_segments(
     segments = [segment(number or 0) for number in sent]
     for each, number in zip(segments, sent, strict=True):
         each.SegmentNumber = number
-    sop_class = {"sop_class": LABEL_MAP} if label_map else {}
-    read = document(bare_segmentation(segments, **sop_class))
+    read = document(bare_segmentation(segments, sop_class=LABEL_MAP if label_map else SegmentationStorage))
     assert numbers(read) == [(str(number),) for number in read_as]
     assert read.warnings == (() if sound else ("segment_numbers_not_consecutive",))
     assert read.problem == ""
