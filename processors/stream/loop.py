@@ -202,7 +202,7 @@ class Loop:
     def _fold(self, records: Sequence[Record]) -> None:
         start = 0
         while start < len(records) and not self._stopping.is_set():
-            part = records[start : start + self._slice] if len(records) > self._slice else records
+            part = records[start : start + self._slice]
             start += len(part)
             began = time.monotonic()
             self._transaction.begin()

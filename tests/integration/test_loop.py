@@ -51,6 +51,15 @@ def test_passthrough_then_clean_stop(site: Site) -> None:
     assert [len(future.result().members) for future in groups.values()] == [0], "left the group"
 
 
+def test_a_batch_folded_in_slices_is_folded_once(site: Site) -> None:
+    site.send("instances", _records(40))
+    with site.member(slice=50) as member:
+        until(lambda: _published(site) == _expected(40), "all published", member)
+        assert member.stop() == 0
+    lines = [json.loads(line) for line in member.lines() if '"transaction_committed"' in line]
+    assert sum(line["records"] for line in lines) == len(_records(40))
+
+
 def test_records_that_are_not_home_are_forwarded(site: Site) -> None:
     everything = _records(4)
     site.send("instances", [(None, value) for _, value in everything[::2]])
