@@ -19,20 +19,24 @@ class Rule(StrEnum):
 
 
 def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness: Completeness) -> None:
-    """Something to publish happened at `at_ms`; only a new instance restarts a running quiet clock."""
-    first_ms = series.first_ms
-    if first_ms is None:
+    """Something to publish happened at `at_ms`; only a new instance restarts a running quiet clock.
+
+    A series is still open after its quiet time only where a backlog's clock lags; then the burst read last
+    counts, with a hard stop of its own, and what came before it is published along with it.
+    """
+    first_ms, quiet_ms = series.first_ms, completeness.quiet_ms
+    if first_ms is None or (new_instance and at_ms >= series.last_ms + quiet_ms):
         series.first_ms = first_ms = series.last_ms = at_ms
-    elif not new_instance or first_ms <= at_ms <= series.last_ms:
+    elif not new_instance or first_ms - quiet_ms >= at_ms or first_ms <= at_ms <= series.last_ms:
         return
     elif at_ms < first_ms:
         series.first_ms = first_ms = at_ms
     else:
         series.last_ms = at_ms
-    quiet_ms = series.last_ms + completeness.quiet_ms
-    stop_ms = first_ms + completeness.hard_stop_ms
-    series.hard_stop = stop_ms < quiet_ms
-    series.due_at_ms = stop_ms if series.hard_stop else quiet_ms
+    quiet_at_ms = series.last_ms + quiet_ms
+    stop_at_ms = first_ms + completeness.hard_stop_ms
+    series.hard_stop = stop_at_ms < quiet_at_ms
+    series.due_at_ms = stop_at_ms if series.hard_stop else quiet_at_ms
     series.touched = True
 
 

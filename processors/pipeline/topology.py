@@ -153,8 +153,9 @@ class Pipeline:
 
     def _fold(self, record: Record, event: Any, origin: Origin, at_ms: int, work: Work, batch: Batch) -> None:
         study = work.study
-        if study.due_at_ms is not None and study.due_at_ms <= at_ms:
-            _close_due_series(work, batch.clock_ms())
+        due_at_ms = study.due_at_ms
+        if due_at_ms is not None and due_at_ms <= at_ms and due_at_ms <= (clock_ms := batch.clock_ms()):
+            _close_due_series(work, clock_ms)
             # Published as it stood then: this record came later, if in the same batch.
             self._evaluator.evaluate(work, batch.step, batch.now_ms)
         if type(event) is InstanceArrived:

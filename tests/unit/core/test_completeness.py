@@ -23,7 +23,13 @@ SITE = Completeness(quiet_ms=10, hard_stop_ms=25)
         ([(100, True), (104, True), (102, True)], 114, Rule.QUIET),
         ([(100, True), (108, True), (115, True)], 125, Rule.QUIET),
         ([(100, True), (108, True), (116, True)], 125, Rule.HARD_STOP),
-        ([(116, True), (108, True), (90, True)], 115, Rule.HARD_STOP),
+        ([(116, True), (108, True), (100, True)], 125, Rule.HARD_STOP),
+        ([(100, True), (110, True)], 120, Rule.QUIET),
+        ([(100, True), (110, True), (118, True), (126, True)], 135, Rule.HARD_STOP),
+        ([(100, True), (110, False)], 110, Rule.QUIET),
+        ([(100, True), (90, True)], 110, Rule.QUIET),
+        ([(100, True), (91, True)], 110, Rule.QUIET),
+        ([(116, True), (108, True), (90, True), (118, True)], 128, Rule.QUIET),
     ],
 )
 def test_which_clock_runs_out_when(moves: list[tuple[int, bool]], due_at_ms: int, rule: Rule) -> None:
