@@ -1,0 +1,13 @@
+"""How fast `run` is, beside the ceiling of the same client, and what an instance costs in a big series.
+
+    python -m tests.bench                      # all, about five minutes: events/s, ratio, cost per instance
+    python -m tests.bench --events 60000 --rounds 1
+    python -m tests.bench --profile            # one more run of the member, under cProfile
+
+All of it is measured in one run on one broker (`tests.broker`), in rotation, so that a busy machine slows
+both sides; ratios matter, figures do not. Nothing is asserted of time. What the product published is checked
+each time: every series once, whole, as revision 1. `pytest -m bench -s tests/bench` does the same in small.
+
+Rules of this package: the member is the product's own (`stream.runner`), in a process of its own; what is
+measured begins with the first records in hand and ends with the last commit, start-up is left out.
+"""

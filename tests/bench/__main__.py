@@ -1,0 +1,109 @@
+"""`python -m tests.bench`: options, rotation, report.
+
+Rules of this file: what is run in which order, and how it is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pstats
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.bench.in_process import cost_us
+from tests.bench.load import Load
+from tests.bench.rounds import Rounds
+from tests.bench.stopwatch import Taken
+from tests.broker import broker
+
+SMALL, BIG = 100, 10_000
+"""Instances of a series."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options().parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as running:
+        load = Load(max(1, options.events // SMALL), SMALL)
+        _say(f"{load.events} events, {load.series} series of {SMALL}, {options.rounds} rounds in rotation")
+        rounds = Rounds(running.bootstrap, "load", load, Path(folder))
+        _throughput(rounds, load, options.rounds)
+        if options.profile:
+            file = str(Path(folder) / "profile")
+            rounds.product(file)
+            pstats.Stats(file).sort_stats("tottime").print_stats(40)
+        if options.cost_events:
+            small, big = (_load_of(options.cost_events, each) for each in (SMALL, BIG))
+            _cost_on_kafka(running.bootstrap, small, big, Path(folder), options.rounds)
+            _cost_in_process(small, big, options.rounds)
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--events", type=int, default=300_000, help="of the throughput job")
+    parser.add_argument("--cost-events", type=int, default=20_000, help="of a cost job; 0: none")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="one more run of the member, under cProfile")
+    return parser
+
+
+def _load_of(events: int, instances: int) -> Load:
+    """One series after the other, so that only their size differs."""
+    return Load(max(1, events // instances), instances, at_once=1)
+
+
+def _throughput(rounds: Rounds, load: Load, times: int) -> None:
+    passed, made = [], []
+    for _ in range(times):
+        passed.append(rounds.passthrough())
+        made.append(rounds.product())
+    ratios = [theirs.seconds / ours.seconds for theirs, ours in zip(passed, made, strict=True)]
+    for name, runs in (("passthrough", passed), ("run", made)):
+        _say_runs(name, runs, load)
+    _say(f"run : passthrough      {_spread(ratios, '.2f')} of its events/s")
+
+
+def _cost_on_kafka(bootstrap: str, small: Load, big: Load, folder: Path, times: int) -> None:
+    both = [(Rounds(bootstrap, f"of-{load.instances}", load, folder), load) for load in (small, big)]
+    runs = [[rounds.product() for rounds, _ in both] for _ in range(times)]
+    pairs = [
+        [taken.cpu_s / load.events * 1e6 for taken, (_, load) in zip(run, both, strict=True)] for run in runs
+    ]
+    _say_cost("run", pairs)
+
+
+def _cost_in_process(small: Load, big: Load, times: int) -> None:
+    _say_cost("in process", [[cost_us(small), cost_us(big)] for _ in range(times)])
+
+
+def _say_cost(name: str, pairs: Sequence[Sequence[float]]) -> None:
+    for place, instances in enumerate((SMALL, BIG)):
+        costs = [pair[place] for pair in pairs]
+        _say(f"{name}: CPU µs per instance of a series of {instances:6}   {_spread(costs, '.1f')}")
+    _say(f"{name}: big : small   {_spread([big / small for small, big in pairs], '.2f')}")
+
+
+def _say_runs(name: str, runs: Sequence[Taken], load: Load) -> None:
+    rates = [load.events / taken.seconds / 1000 for taken in runs]
+    cpu = [taken.cpu_s / load.events * 1e6 for taken in runs]
+    peak = max(taken.peak_mib for taken in runs)
+    _say(
+        f"{name:12} {_spread(rates, '.1f')} thousand events/s; "
+        f"CPU s per million {_spread(cpu, '.1f')}; peak {peak:.0f} MiB"
+    )
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    return f"{median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The events that are measured with: `instance.arrived` with the typed fields of an archive, some 600 bytes.
+
+Rules of this file: what a load is, as values; Kafka is `site`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+_ROOT = "1.2.840.113619.2.416.8254"
+_KINDS = (
+    ("CT", "1.2.840.10008.5.1.4.1.1.2", "CHEST", "Thorax Hr 1.0 B70f"),
+    ("MR", "1.2.840.10008.5.1.4.1.1.4", "BRAIN", "t2_tse_tra_p2_320"),
+    ("CT", "1.2.840.10008.5.1.4.1.1.2", "ABDOMEN", "Abdomen portalvenoes 3.0"),
+    ("PT", "1.2.840.10008.5.1.4.1.1.128", "WHOLEBODY", "PET WB corrected"),
+    ("US", "1.2.840.10008.5.1.4.1.1.6.1", "LIVER", "Oberbauch"),
+)
+SERIES_OF_A_STUDY = 3
+EVENTS_A_SECOND = 1_000
+"""At which they arrived, by their timestamps: an instance of each of 50 open series comes every 50 ms."""
+
+
+class Load(NamedTuple):
+    series: int
+    instances: int
+    """Of each series."""
+    at_once: int = 50
+    """Series that arrive at the same time, an instance of each in turn."""
+
+    @property
+    def events(self) -> int:
+        return self.series * self.instances
+
+
+def events(load: Load) -> Iterator[tuple[str, bytes]]:
+    """(StudyInstanceUID, value) in the order of arrival."""
+    waiting = iter(range(load.series))
+    arriving = deque(_series(number, load.instances) for number in islice(waiting, load.at_once))
+    while arriving:
+        series = arriving.popleft()
+        event = next(series, None)
+        if event is None:
+            arriving.extend(_series(number, load.instances) for number in islice(waiting, 1))
+        else:
+            yield event
+            arriving.append(series)
+
+
+def _series(number: int, instances: int) -> Iterator[tuple[str, bytes]]:
+    modality, sop_class, body_part, description = _KINDS[number % len(_KINDS)]
+    patient = number // SERIES_OF_A_STUDY
+    day = 1 + patient % 28
+    study = f"{_ROOT}.{10**9 + patient}.202403{day:02}1015"
+    series = f"{study}.{number % SERIES_OF_A_STUDY + 1}"
+    for instance in range(1, instances + 1):
+        event = {
+            "event": "instance.arrived",
+            "event_id": f"{number:x}-{instance:x}-7c1e4b02",
+            "source": "PACS_MAIN",
+            "occurred_at": f"2024-03-{day:02}T10:15:{instance % 60:02}.{instance:06}+01:00",
+            "study_instance_uid": study,
+            "series_instance_uid": series,
+            "sop_instance_uid": f"{series}.{instance}",
+            "sop_class_uid": sop_class,
+            "instance_number": instance,
+            "modality": modality,
+            "series_number": number % SERIES_OF_A_STUDY + 1,
+            "series_description": description,
+            "body_part_examined": body_part,
+            "frame_of_reference_uid": f"{study}.0",
+            "patient_id": f"P{patient:08}",
+            "accession_number": f"A{patient:09}",
+        }
+        yield study, json.dumps(event, separators=(",", ":")).encode()

@@ -1,0 +1,27 @@
+"""The bench in small: it measures what it says, and what it measured was right. No time is asserted."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.__main__ import main
+from tests.bench.in_process import cost_us
+from tests.bench.load import Load, events
+
+
+def test_a_load_is_what_it_says() -> None:
+    load = Load(series=7, instances=5, at_once=3)
+    made = list(events(load))
+    assert len({value for _, value in made}) == load.events == 35
+    assert len({study for study, _ in made}) == 3
+    assert 500 < max(len(value) for _, value in made) < 700
+
+
+def test_the_topology_publishes_each_series_once() -> None:
+    assert cost_us(Load(series=4, instances=30)) > 0
+
+
+@pytest.mark.bench
+def test_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--events", "6000", "--cost-events", "2000", "--rounds", "2"]) == 0
+    assert "run : passthrough" in capsys.readouterr().out
