@@ -70,7 +70,7 @@ def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) 
         "fetch.message.max.bytes": INPUT_BYTES,
         "fetch.wait.max.ms": 10,  # a top-up ends with the word that nothing follows: do not wait for it
     }
-    return _without_group(kafka) | own
+    return _without((*_CONSUMER_ONLY, *_PRODUCER_ONLY), kafka) | own
 
 
 def producer_config(kafka: Mapping[str, str | int | float | bool], transactional_id: str = "") -> Config:
@@ -88,19 +88,15 @@ def producer_config(kafka: Mapping[str, str | int | float | bool], transactional
     if transactional_id:
         fixed["transactional.id"] = transactional_id
         defaults["transaction.timeout.ms"] = TRANSACTION_TIMEOUT_MS
-    return defaults | _without_group(kafka) | fixed
+    return defaults | _without(_CONSUMER_ONLY, kafka) | fixed
 
 
 def admin_config(kafka: Mapping[str, str | int | float | bool]) -> Config:
-    return _without_group(kafka)
+    return _without((*_CONSUMER_ONLY, *_PRODUCER_ONLY), kafka)
 
 
 _CONSUMER_ONLY = ("group.", "session.", "heartbeat.", "max.poll.", "fetch.", "queued.", "auto.offset.")
 _PRODUCER_ONLY = ("transaction", "linger.", "batch.", "compression.", "queue.buffering.", "delivery.")
-
-
-def _without_group(kafka: Mapping[str, str | int | float | bool]) -> Config:
-    return _without(_CONSUMER_ONLY, kafka)
 
 
 def _without(prefixes: tuple[str, ...], kafka: Mapping[str, str | int | float | bool]) -> Config:

@@ -41,7 +41,10 @@ class Reader:
         """
         generation = self._assignment.generation
         messages = self._consumer.consume(most, patience_s)
-        if not messages or self._assignment.generation != generation:
+        if self._assignment.generation != generation:
+            for message in messages:
+                if (error := message.error()) is not None:
+                    self._note(error, None, None, None)
             return []
         records: list[Record] = []
         append, read = records.append, self.read
@@ -61,8 +64,9 @@ class Reader:
 
     def _note(self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None) -> None:
         code = error.code()
-        if code == PARTITION_EOF and topic and partition is not None and offset is not None:
-            self.read[topic, partition] = offset
+        if code == PARTITION_EOF:
+            if topic is not None and partition is not None and offset is not None:
+                self.read[topic, partition] = offset
         elif error.fatal() or code == FATAL:
             raise PlaceLost(error.name())
         else:

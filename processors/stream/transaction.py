@@ -212,6 +212,7 @@ class Transaction:
         try:
             self._watchdog.call(send, offsets, group, CALL_S, within_s=HANG_S)
         except Stuck as stuck:
+            self._producer = None  # it is left to the thread that is stuck with it
             raise ProducerLost("the group coordinator went away while offsets were sent") from stuck
 
     def _call(self, call: Callable[..., Any], *arguments: Any, patience_s: float = PATIENCE_S) -> None:
