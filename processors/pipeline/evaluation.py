@@ -140,13 +140,16 @@ class Evaluator:
             inputs=series.inputs,
             traceparent=series.traceparent,
         )
-        published = self._publisher.publish(step, reference, series.published, background, now_ms, change)
-        if published is not None:
-            series.published = published
+        prior = series.published
+        published = self._publisher.publish(step, reference, prior, background, now_ms, change)
+        if published is None:
+            return
+        series.published = published
+        series.touched = True
+        if published.revision > (prior.revision if prior else 0):  # else it was refused: readers got nothing
             series.published_upto = len(series.order)
             series.hidden = set(range(len(series.order))) - shown
             series.changed.clear()
-            series.touched = True
 
     def _publish_family(
         self, work: Work, canonical: str, context: Context, step: Step, at_ms: int, now_ms: int
