@@ -48,6 +48,7 @@ class Reader:
             return []
         records: list[Record] = []
         append, read = records.append, self.read
+        new = tuple.__new__  # a third of the time of Record(…), for every record there is
         for message in messages:
             error = message.error()
             topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -57,9 +58,9 @@ class Reader:
             assert topic is not None and partition is not None and offset is not None  # noqa: PT018 (hot path)
             read[topic, partition] = offset + 1
             headers = message.headers()
-            timestamp = message.timestamp()[1]
             said = _headers(headers) if headers else None
-            append(Record(topic, partition, offset, timestamp, message.key(), message.value(), said))
+            key, value, timestamp = message.key(), message.value(), message.timestamp()[1]
+            append(new(Record, (topic, partition, offset, timestamp, key, value, said)))
         return records
 
     def _note(self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None) -> None:

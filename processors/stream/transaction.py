@@ -112,9 +112,15 @@ class Transaction:
 
     def write(self, outputs: Iterable[OutputRecord], entries: Iterable[StateEntry]) -> None:
         """Outputs are sent at once; of entries only the last of a key counts, so they wait for the commit."""
-        produce, topics = self._produce, self._topics
-        for record in outputs:
-            produce(topics[record.topic], record.value, record.key, record.partition, record.headers)
+        produce, topics = self._live().produce, self._topics
+        for role, key, value, headers, partition in outputs:
+            try:
+                if headers:
+                    produce(topics[role], value, key, partition, headers=headers)  # type: ignore[arg-type]
+                else:
+                    produce(topics[role], value, key, partition)
+            except (BufferError, KafkaException):
+                self._produce(topics[role], value, key, partition, headers)
         for entry in entries:
             self._entries[entry.home, entry.key] = entry
 
