@@ -173,6 +173,8 @@ class Loop:
         if self._assignment.ready:
             self._reader.read = dict(self._assignment.positions)
             self._check_layout()
+            # Before the first record: an idle partition must not hold up the clock of a backlog beside it.
+            self._close(_now_ms())
 
     def _leave(self) -> None:
         """What was folded is committed, and the group told, so that others take over at once.
@@ -219,16 +221,19 @@ class Loop:
         self._batch.add(step, records)
 
     def _tick(self) -> None:
-        """Let the clock close what is due, knowing how far each partition is read at this very moment.
-
-        The wall clock is taken first, then the broker is asked for the last stable offsets: a partition read
-        up to there has been read up to that time, however long this process or the network stood still.
-        """
+        """Let the clock close what is due."""
         due = self._topology.next_due_ms()
         now = _now_ms()
-        if due is None or due > now or time.monotonic() < self._tick_at:
-            return
-        self._tick_at = time.monotonic() + self._wiring.commit_interval_ms / 1000
+        if due is not None and due <= now and time.monotonic() >= self._tick_at:
+            self._tick_at = time.monotonic() + self._wiring.commit_interval_ms / 1000
+            self._close(now)
+
+    def _close(self, now: int) -> None:
+        """Close what is due at `now`, knowing how far each partition is read at this very moment.
+
+        The wall clock was taken first, now the broker is asked for the last stable offsets: a partition read
+        up to there has been read up to that time, however long this process or the network stood still.
+        """
         try:
             stable = self._offsets.stable(self._assignment.positions)
         except KafkaException as failed:

@@ -23,7 +23,7 @@ Resources = dict[str, dict[str, Any]]
 def instance(study: str, series: int, number: int, at: str = "10:00", **more: object) -> Message:
     """One CT image; series `<study>.<series>`."""
     uid = f"{study}.{series}"
-    fields = {
+    fields: dict[str, Any] = {
         "series_instance_uid": uid,
         "sop_instance_uid": f"{uid}.{number}",
         "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",

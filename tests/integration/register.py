@@ -42,7 +42,7 @@ class Register:
         return step
 
     def _take(self, record: Record, step: Step) -> str:
-        study, slash, item = (record.value or b"").decode().partition("/")
+        study, slash, item = (record.value or b"").decode(errors="replace").partition("/")
         if not slash:
             step.outputs.append(OutputRecord(OutputTopic.DEAD_LETTERS, record.key, record.value, []))
             return "dead_lettered"

@@ -65,6 +65,7 @@ class Site:
     ) -> None:
         """Partition -1: by the key, as a Java producer does."""
         config: dict[str, str | int | float | bool] = {"partitioner": "murmur2_random", "linger.ms": 1}
+        config["message.max.bytes"] = 16 * 1024 * 1024
         producer = Producer(self.kafka | config)
         for key, value in records:
             producer.produce(self.topic(role), value, key, partition)
