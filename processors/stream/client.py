@@ -20,9 +20,6 @@ PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001 (librdkafka's loc
 FATAL: int = KafkaError._FATAL  # noqa: SLF001
 FENCED: int = KafkaError._FENCED  # noqa: SLF001
 
-INPUT_BYTES = 16 * 1024 * 1024
-"""Topic limit of inputs and references (CONTRACT 2): 15 MiB of value plus headers and framing."""
-
 CLIENT_BYTES = 18 * 1024 * 1024
 """Above the dead-letter topic's 17 MiB, so that the broker and not the client refuses first."""
 
@@ -42,8 +39,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
     defaults: Config = {
         "session.timeout.ms": SESSION_TIMEOUT_MS,
         "fetch.wait.max.ms": FETCH_WAIT_MS,
-        "fetch.message.max.bytes": INPUT_BYTES,
-        "queued.min.messages": 50_000,
+        "queued.min.messages": 50_000,  # a batch waits while another is folded
     }
     fixed: Config = {
         "group.id": group,
@@ -67,7 +63,6 @@ def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) 
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
-        "fetch.message.max.bytes": INPUT_BYTES,
         "fetch.wait.max.ms": 10,  # a top-up ends with the word that nothing follows: do not wait for it
     }
     return _without((*_CONSUMER_ONLY, *_PRODUCER_ONLY), kafka) | own
