@@ -45,10 +45,12 @@ class Decoder:
 
         Raises Refused with the dead letter's code; nothing else for whatever bytes.
         """
-        value = record.value
+        value, headers = record.value, record.headers
         if value is None:
             return Ignored(IgnoredReason.TOMBSTONE)
-        content_type = _content_type(record) if record.headers else ""
+        if not headers and value.startswith(b"{"):  # the way of nearly all records
+            return self._event(event_fields.decode(value), value)
+        content_type = _content_type(record)
         if content_type == "application/dicom+json":
             return event_of_json(_model(value), *self._bare(record, value, now_ms))
         if value.startswith(b"{"):
@@ -57,7 +59,7 @@ class Decoder:
             return self._event(event_fields.from_mapping(decode_event(value)), value)
         if value[DICOM_MARK] == b"DICM" or content_type == "application/dicom":
             return event_of_object(value, *self._bare(record, value, now_ms))
-        refuse_registry(value, record.headers)
+        refuse_registry(value, headers)
         raise Refused(
             DeadLetterCode.UNDECODABLE_RECORD,
             "neither a JSON object, nor Avro, nor DICOM with its mark or content type",

@@ -7,6 +7,7 @@ dropped with a warning. What the archive would answer to is kept, so a leading z
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from processors.errors import DeadLetterCode, Refused, WarningCode
 
@@ -20,10 +21,19 @@ SOP_CLASS = "(0008,0016)"
 MAX_LENGTH = 64
 """PS3.5 9.1, and FHIR's id."""
 
-is_plain = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*").fullmatch
-"""Nothing to say about it but its length: the way of nearly all UIDs."""
+HEADS_REMEMBERED = 4096
+"""As many as series, see `json_events.SERIES_REMEMBERED`: the UIDs of one mostly differ in the last number
+only, so what is before it is checked once. About 150 bytes each."""
+
+_is_plain = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*").fullmatch
+"""Nothing to say about it but its length."""
 _is_uid = re.compile(r"[0-9]+(?:\.[0-9]+)*").fullmatch
 _PADDING = " \0"
+
+
+@lru_cache(maxsize=HEADS_REMEMBERED)
+def _is_plain_head(head: str) -> bool:
+    return _is_plain(head) is not None
 
 
 def required(text: str | None, tag: str) -> tuple[str, Warnings]:
@@ -31,8 +41,10 @@ def required(text: str | None, tag: str) -> tuple[str, Warnings]:
 
     Raises Refused: missing_uid, multivalued_uid, uid_too_long, invalid_uid.
     """
-    if text and len(text) <= MAX_LENGTH and is_plain(text):
-        return text, ()
+    if text and len(text) <= MAX_LENGTH:  # the way of nearly all UIDs
+        head, _, last = text.rpartition(".")
+        if last.isdigit() and last.isascii() and (last[0] != "0" or last == "0") and _is_plain_head(head):
+            return text, ()
     uid = (text or "").strip(_PADDING)
     if not uid:
         raise Refused(DeadLetterCode.MISSING_UID, "this UID is required", tag)
@@ -43,7 +55,7 @@ def required(text: str | None, tag: str) -> tuple[str, Warnings]:
     if not _is_uid(uid):
         raise Refused(DeadLetterCode.INVALID_UID, "a UID is made of numbers with dots between them", tag)
     padded: Warnings = (WarningCode.UID_PADDING_STRIPPED,) if uid != text else ()
-    return uid, padded if is_plain(uid) else (*padded, WarningCode.UID_LEADING_ZERO)
+    return uid, padded if _is_plain(uid) else (*padded, WarningCode.UID_LEADING_ZERO)
 
 
 def optional(text: str | None) -> tuple[str, Warnings]:
