@@ -18,6 +18,7 @@ from typing import IO
 from processors.avro.facts import decode_fact
 from processors.errors import UsageError
 from processors.pipeline.building import pipeline_of
+from processors.pipeline.dead_letters import told_by
 from processors.pipeline.decode import split_event_file
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record
@@ -107,15 +108,14 @@ class _Sink:
                 self._dead_letter(output)
 
     def _dead_letter(self, output: OutputRecord) -> None:
-        said = {name: value.decode() for name, value in output.headers}
-        code, offset = said["__imaging.errors.code"], int(said["__streams.errors.offset"])
-        self.summary.dead_letters[code] += 1
+        told = told_by(output.headers)
+        self.summary.dead_letters[told.code] += 1
         if self._dead_letters is not None:
             line = {
-                "code": code,
-                "input": self._names[offset] if offset >= 0 else "",
-                "tag": said["__imaging.errors.tag"],
-                "message": said["__streams.errors.message"],
+                "code": told.code,
+                "input": self._names[told.offset] if told.offset >= 0 else "",
+                "tag": told.tag,
+                "message": told.message,
             }
             self._dead_letters.write(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -178,7 +178,7 @@ def series_settled(rule: str, settle_s: float) -> None:
 
 
 def dead_lettered(code: str, tag: str, message: str, topic: str, partition: int, offset: int) -> None:
-    """Say which record was put aside. Counted by `step_committed`, since an aborted step repeats this."""
+    """Say which record was put aside; counted by `step_committed`."""
     _log.warning(
         "dead_lettered",
         code=code,

@@ -171,33 +171,17 @@ def _fold_update(study: StudyState, event: StudyUpdated, _origin: Origin, _: boo
 
 def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hide_quality: bool) -> Effect:
     document, stamp = event.document, event.stamp
-    path = document.path
     arrived = InstanceArrived(
-        path.study_instance_uid,
-        path.series_instance_uid,
-        path.sop_instance_uid,
-        stamp,
-        document.instance,
-        document.header,
-        event.dated,
-        event.expected,
-        (),
+        *document.path, stamp, document.instance, document.header, event.dated, event.expected, ()
     )
     effect = fold_arrival(study, arrived, origin, hide_quality)
-    revived = effect.opened
     effect.disposition = APPLIED
-    state = study.documents.get(path)
+    state = study.documents.get(document.path)
     if state is None:
         state = _put_document(study, DocumentState(document, stamp, origin))
     elif document.content_digest == state.content.content_digest:
-        # The same object again: its stamp still counts, or a third content between the two would win.
-        if stamp > state.stamp:
-            effect.now_documents.add(state.canonical_uid)
-        state.say(document, stamp)
-        state.duplicates += 1
-        study.touched_documents.add(path)
-        effect.disposition = DUPLICATE
-        if not revived:
+        _say_again(study, state, document, stamp, effect)
+        if not effect.opened:
             return effect
     else:
         effect.now_documents.add(state.canonical_uid)
@@ -207,10 +191,26 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
             state.origin, state.given_up = origin, False
         _put_document(study, state)
     effect.warnings += document.warnings
-    effect.arrived_document = path
+    effect.arrived_document = document.path
     effect.now_documents.add(state.canonical_uid)
-    _apply_commands(study, document, stamp, effect)
+    if effect.disposition is APPLIED:
+        _apply_commands(study, document, stamp, effect)
     return effect
+
+
+def _say_again(
+    study: StudyState, state: DocumentState, document: Document, stamp: Stamp, effect: Effect
+) -> None:
+    """The same object again: its stamp still counts, or a third content between the two would win; and so
+    do its commands, or a revocation between the two would lift them.
+    """
+    if stamp > state.stamp:
+        effect.now_documents.add(state.canonical_uid)
+        _apply_commands(study, document, stamp, effect)
+    state.say(document, stamp)
+    state.duplicates += 1
+    study.touched_documents.add(document.path)
+    effect.disposition = DUPLICATE
 
 
 def _put_document(study: StudyState, state: DocumentState) -> DocumentState:

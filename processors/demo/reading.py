@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from processors.avro.facts import decode_fact
+from processors.pipeline.dead_letters import told_by
 from processors.pipeline.records import Record
 from processors.settings.sections import Topics
 from processors.wire.json_text import load
@@ -92,10 +93,9 @@ class Reader:
         return len(self._resources) + len(self._facts)
 
     def _put_aside(self, record: Record) -> DeadLetter:
-        said = {name: value.decode() for name, value in record.headers or ()}
-        code = said["__imaging.errors.code"]
-        self.dead_letters[code] += 1
-        return DeadLetter(code, said["__imaging.errors.tag"], said["__streams.errors.message"])
+        told = told_by(record.headers or [])
+        self.dead_letters[told.code] += 1
+        return DeadLetter(told.code, told.tag, told.message)
 
     def _pair(self, revision: Revision) -> Published | None:
         if revision not in self._resources or revision not in self._facts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from processors.core.study import Origin
 from processors.errors import DeadLetterCode, Refused
@@ -15,6 +16,30 @@ from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Reco
 from processors.wire.json_text import dump
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Told(NamedTuple):
+    """What a dead letter's headers tell; no values. `topic` is empty where there was no record."""
+
+    code: str
+    tag: str
+    message: str
+    topic: str
+    partition: int
+    offset: int
+
+
+def told_by(headers: Headers) -> Told:
+    """Of names that come twice, as in a letter put aside again, the last one holds."""
+    said = {name: value.decode() for name, value in headers if name.startswith("__")}
+    return Told(
+        said["__imaging.errors.code"],
+        said["__imaging.errors.tag"],
+        said["__streams.errors.message"],
+        said["__streams.errors.topic"],
+        int(said["__streams.errors.partition"]),
+        int(said["__streams.errors.offset"]),
+    )
 
 
 def of_record(record: Record, refused: Refused, stage: str, now_ms: int) -> OutputRecord:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from processors.pipeline.records import Record, Step
+from processors.pipeline.dead_letters import Told, told_by
+from processors.pipeline.records import OutputTopic, Record, Step
 from processors.stream.offsets import Partition
 
 
@@ -19,6 +20,9 @@ class Batch:
         self.records = 0
         self.dispositions: Counter[tuple[str, str]] = Counter()
         self.events: Counter[tuple[str, ...]] = Counter()
+        self.settled: list[tuple[str, int]] = []
+        """(rule, ms) of each series that was closed."""
+        self.dead_letters: list[Told] = []
 
     def add(self, step: Step, records: Sequence[Record]) -> None:
         moved = self.moved
@@ -27,3 +31,7 @@ class Batch:
         self.records += len(records)
         self.dispositions.update(step.dispositions)
         self.events.update(step.events)
+        self.settled += step.settled
+        self.dead_letters += [
+            told_by(output.headers) for output in step.outputs if output.topic is OutputTopic.DEAD_LETTERS
+        ]

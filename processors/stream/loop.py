@@ -288,6 +288,10 @@ class Loop:
         assignment.positions.update(moved)
         telemetry.transaction_committed(self._batch.records, time.monotonic() - began)
         telemetry.step_committed(self._batch.dispositions, self._batch.events)
+        for rule, settle_ms in self._batch.settled:
+            telemetry.series_settled(rule, settle_ms / 1000)
+        for told in self._batch.dead_letters:
+            telemetry.dead_lettered(*told)
         self.records += self._batch.records
         self._aborted_in_a_row = 0
         self._batch = Batch()

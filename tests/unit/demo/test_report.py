@@ -61,6 +61,9 @@ DEAD_LETTER = Record(
         ("__imaging.errors.code", b"undecodable_record"),
         ("__imaging.errors.tag", b""),
         ("__streams.errors.message", b"not JSON"),
+        ("__streams.errors.topic", b"dicom-instances"),
+        ("__streams.errors.partition", b"0"),
+        ("__streams.errors.offset", b"7"),
     ],
 )
 WELL = [resource(1), fact(1), DEAD_LETTER]
