@@ -100,7 +100,7 @@ class InstanceState:
         if header == self.header and self.layers is None:
             self.stamp = max(self.stamp, stamp)
             return False
-        layers = self.layers or {self.header: self.stamp}
+        layers = dict(self.layers or {self.header: self.stamp})
         conflict = header not in layers
         layers[header] = max(layers.get(header, stamp), stamp)
         self.header, self.layers = _layered(layers)
@@ -261,20 +261,18 @@ def _arrive_again(
 ) -> Arrival:
     stamp, at_us = event.stamp, event.stamp.occurred_at_us
     before = (instance.live, instance.issued_us, instance.header, instance.first_arrival_us)
-    known = (instance.stamp, instance.latest_arrival_us, instance.copies.get(stamp.source))
+    copy = instance.copies.get(stamp.source, Copy())
+    known = (instance.stamp, instance.latest_arrival_us, copy, instance.layers)
     first_time = instance.stamp is None
     conflict = instance.say(event.instance, stamp)
-    instance.hold(stamp.source, (known[2] or Copy()).arrived(at_us, event.dated))
+    instance.hold(stamp.source, copy.arrived(at_us, event.dated))
     instance.latest_arrival_us = max(instance.latest_arrival_us, at_us)
     if event.dated and (instance.first_arrival_us is None or at_us < instance.first_arrival_us):
         instance.first_arrival_us = at_us
     series.seen += first_time
     after = (instance.live, instance.issued_us, instance.header, instance.first_arrival_us)
-    if before != after or known != (
-        instance.stamp,
-        instance.latest_arrival_us,
-        instance.copies[stamp.source],
-    ):
+    held = instance.copies[stamp.source]
+    if before != after or known != (instance.stamp, instance.latest_arrival_us, held, instance.layers):
         series.touch(instance)
         if event.dated:
             _seen_at(series, at_us)
@@ -282,7 +280,7 @@ def _arrive_again(
         series.changed.add(instance.position)
         series.touched = True
     new = first_time or (after[0] and not before[0])
-    restated = said is _Said.LATER or instance.copies[stamp.source].live != (known[2] or Copy()).live
+    restated = said is _Said.LATER or held.live != copy.live
     changed = said is _Said.NEWS or before != after
     if not (new or changed or conflict or restated):
         return REPEATED

@@ -60,8 +60,9 @@ def arrived(
     dated: bool = True,
     expected: int | None = None,
     warnings: tuple[str, ...] = (),
+    event_id: str = "e",
 ) -> InstanceArrived:
-    said = stamp(at_s, source)
+    said = stamp(at_s, source, event_id=event_id)
     return InstanceArrived(study, series, sop, said, instance, header, dated, expected, warnings)
 
 

@@ -163,6 +163,19 @@ def test_an_instance_header_repeated_counts_as_said_at_its_latest() -> None:
         assert series.instances["3.1"].stamp == stamp(3)
 
 
+def test_each_attribute_of_an_instance_by_its_own() -> None:
+    said = [
+        (InstanceHeader(CT, 1), 3),
+        (InstanceHeader(CT, 2, frames=7), 1),
+        (InstanceHeader(CT, frames=8), 2),
+    ]
+    for order in permutations(said):
+        series = SeriesState(SERIES)
+        for header, at_s in order:
+            arrive(series, arrived(at_s=at_s, instance=header))
+        assert series.instances["3.1"].header == InstanceHeader(CT, 1, frames=8)
+
+
 def test_an_arrival_touches_only_its_chunk() -> None:
     series = SeriesState(SERIES)
     for n in range(CHUNK + 1):
@@ -177,6 +190,17 @@ def test_an_arrival_touches_only_its_chunk() -> None:
     assert (series.dirty_chunks, series.touched) == (set(), False)
     assert series.seen == len(series.order) == CHUNK + 1
     assert [i.position for i in series.order] == list(range(CHUNK + 1))
+
+
+def test_a_repeated_header_below_the_highest_is_written_too() -> None:
+    """A third header said in between would else win after a restart."""
+    series = SeriesState(SERIES)
+    arrive(series, arrived(at_s=1, instance=InstanceHeader(CT, 1)))
+    arrive(series, arrived(at_s=5, instance=InstanceHeader(CT), source="PACS_B"))
+    arrive(series, arrived(at_s=2, instance=InstanceHeader(CT, 1), source="PACS_B"))
+    series.dirty_chunks.clear()
+    arrive(series, arrived(at_s=2, instance=InstanceHeader(CT, 1), source="PACS_B", event_id="f"))
+    assert series.dirty_chunks == {0}
 
 
 def test_an_instance_known_from_a_deletion_only_was_not_seen() -> None:
