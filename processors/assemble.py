@@ -7,13 +7,14 @@ Files count as events in the order given, a later file happened later (CONTRACT 
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from processors.avro.facts import decode_fact
 from processors.errors import UsageError
@@ -57,12 +58,22 @@ def inputs_of(paths: Sequence[Path]) -> list[Input]:
     found: list[Input] = []
     for path in paths:
         try:
-            members = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            for member in members:
+            for member in _files_below(path) if path.is_dir() else [path]:
                 found.extend(_zip_members(member) if zipfile.is_zipfile(member) else [_file(member)])
         except OSError as error:
             raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
     return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """By path. A folder that cannot be read is an error here, while `rglob` passes over it in silence."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    walk = os.walk(folder, onerror=refuse)
+    found = (Path(root, name) for root, _, names in walk for name in names)
+    return sorted(path for path in found if path.is_file() or not path.exists())
 
 
 def _file(path: Path) -> Input:
