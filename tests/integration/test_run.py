@@ -91,7 +91,10 @@ def test_a_killed_worker_is_started_again(site: Site) -> None:
     with _program(site, "run", "--workers", "2") as running:
         until(lambda: running.log.read_text().count('"partitions_assigned"') >= 2, "two members", running)
         children = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(running.pid)], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.splitlines()
         worker = next(int(line.split()[0]) for line in children if "spawn_main" in line)
         signal.pidfd_send_signal(_pidfd(worker), signal.SIGKILL)
