@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -90,13 +89,7 @@ def test_health_and_metrics(site: Site) -> None:
 def test_a_killed_worker_is_started_again(site: Site) -> None:
     with _program(site, "run", "--workers", "2") as running:
         until(lambda: running.log.read_text().count('"partitions_assigned"') >= 2, "two members", running)
-        children = subprocess.run(
-            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(running.pid)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()
-        worker = next(int(line.split()[0]) for line in children if "spawn_main" in line)
+        worker = next(pid for pid in _children(running.pid) if b"spawn_main" in _command(pid))
         signal.pidfd_send_signal(_pidfd(worker), signal.SIGKILL)
         until(lambda: running.said("is started again"), "noticed", running)
         with _program(site, "publish", str(_events(site, range(6), range(1, 3)))) as publishing:
@@ -104,6 +97,14 @@ def test_a_killed_worker_is_started_again(site: Site) -> None:
         until(lambda: _sizes(site) == _expected(range(6), 2), "all references", running)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _pidfd(pid: int) -> int:
