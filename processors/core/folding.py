@@ -275,7 +275,7 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
                 series.changed.add(series.instances[sop_instance_uid].position)
                 series.touched = True
         effect.now_documents |= study.dependents.get(sop_instance_uid, set())
-        effect.now_selections |= {key for key in study.selections if not places or key[0] in places}
+        effect.now_selections |= {k for k in study.selections if series_instance_uid in ("", k[0])}
     return news
 
 

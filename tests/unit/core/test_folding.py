@@ -237,6 +237,14 @@ def test_a_rejection_reaches_all_that_shows_the_instance(place: tuple[str, str])
     assert study.series[SERIES].changed == {0}
 
 
+def test_a_note_without_evidence_reaches_a_selection_wherever_the_instance_lies() -> None:
+    study = study_of(arrived(series="2.2"), selected(item()))
+    effect = effect_of(study, InstancesRejected(STUDY, "113001", (("", "3.1"),), stamp(9)))
+    assert (effect.now_series, effect.now_selections) == ({"2.2"}, {("2.1", "PACS_A", "s1")})
+    elsewhere = InstancesRejected(STUDY, "113001", (("2.2", "3.1"),), stamp(9))
+    assert effect_of(study, elsewhere).now_selections == set()
+
+
 def test_a_successor_reaches_its_predecessors_copies() -> None:
     study = study_of(reported(document(identical=("5.0",))))
     assert effect_of(study, DocumentsSuperseded(STUDY, ("5.0",), stamp(1))).now_documents == {"5.0"}
