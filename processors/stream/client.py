@@ -33,6 +33,13 @@ SESSION_TIMEOUT_MS = 20_000
 FETCH_WAIT_MS = 100
 """The end of a partition is reported at most so late, and with it the wall clock may close a series."""
 
+READ_AHEAD = 10_000
+"""Records of a partition to have at hand: some batches. More only takes memory."""
+
+READ_AHEAD_PAUSE_MS = 10
+"""Until a partition that has enough at hand is asked for more. What is at hand does not last for a second,
+librdkafka's default."""
+
 
 def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, member: str) -> Config:
     """A group member with static membership (KIP-345), offsets in our own transactions (KIP-447)."""

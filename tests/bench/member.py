@@ -42,6 +42,7 @@ def main() -> None:
         return bool(loop.records + loop._batch.records == told["events"])
 
     loop = Loop(replace(runner.wiring_of(site, 0, steps), build=build))
+    runner.calm_collector()
     if told["profile"]:
         profile = cProfile.Profile()
         profile.runcall(loop.run)

@@ -28,6 +28,7 @@ def main() -> None:
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "fetch.queue.backoff.ms": 10,  # with the default it waits for the network much of the time
         }
     )
     consumer.subscribe([told["from"]])
