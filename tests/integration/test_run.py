@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import signal
 import urllib.request
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from processors.settings import printable
 from tests.broker import Broker
-from tests.integration.site import Program, Site, until
+from tests.integration.site import PATIENCE_S, Program, Site, until
 
 STUDY = "1.2.840.99999.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -97,6 +98,17 @@ def test_a_killed_worker_is_started_again(site: Site) -> None:
         until(lambda: _sizes(site) == _expected(range(6), 2), "all references", running)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
+
+
+def test_workers_leave_when_their_supervisor_is_killed(site: Site) -> None:
+    with _program(site, "run", "--workers", "2") as running:
+        until(lambda: running.log.read_text().count('"partitions_assigned"') >= 2, "two members", running)
+        workers = [_pidfd(pid) for pid in _children(running.pid) if b"spawn_main" in _command(pid)]
+        assert len(workers) == 2
+        running.kill()
+        for worker in workers:
+            ended, _, _ = select.select([worker], [], [], PATIENCE_S)
+            assert ended, "a worker went on without its supervisor"
 
 
 def _children(pid: int) -> list[int]:
