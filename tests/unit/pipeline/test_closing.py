@@ -204,6 +204,17 @@ def test_bursts_read_ahead_of_a_lagging_input_are_never_cut() -> None:
     assert numbers(site.wait(0)) == [[1, 2, 3]]
 
 
+def test_what_was_read_in_a_failed_batch_moves_no_clock() -> None:
+    site = Site()
+    site.now_ms += 3_600_000
+    site.behind = {(INSTANCES, HOME)}
+    backlog(site, 0)
+    later = site.record(image(2), timestamp_ms=START_MS + 3_000_000)
+    site.member.abort([later], site.now_ms)
+    assert site.wait(0) == []
+    assert numbers(site.feed(later)) == [[1]]
+
+
 # ---- timestamps ------------------------------------------------------------------------------------------
 
 IN_2099_MS = 4_070_908_800_000

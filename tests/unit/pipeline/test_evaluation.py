@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from processors.core.events import (
+    Focus,
+    FocusKind,
     FragmentReported,
     InstanceHeader,
     InstancesRejected,
@@ -12,6 +14,7 @@ from processors.core.events import (
     SeriesHeader,
     SubsetKind,
 )
+from processors.core.identity import reference_id, series_key
 from processors.core.policy import Policy
 from processors.pipeline.records import OutputTopic
 from tests.builders.events import (
@@ -52,6 +55,18 @@ def test_a_document_is_published_at_once_and_enriched_with_its_series() -> None:
     assert enriched["instance"][0]["number"] == 1
 
 
+def test_a_3d_region_is_looked_at_when_any_series_of_its_study_closes() -> None:
+    site = Site()
+    region = key_images(item())._replace(focus=(Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),))
+    site.tell(reported(document(region)))
+    site.tell(arrived("3.7", series="2.7", instance=InstanceHeader(CT, 1, frame_of_reference_uid="4.1")))
+    site.wait(10)
+    *_, revised = resources(site.outputs)
+    assert [f["reference"] for f in revised["focus"]] == [
+        f"ImagingSelection/{reference_id(series_key(STUDY, '2.7'))}"
+    ]
+
+
 def test_an_unknown_reference_waits_is_given_up_once_and_still_revived() -> None:
     site = Site(SITE)
     site.tell(reported(document(key_images(UNPLACED))))
@@ -63,10 +78,11 @@ def test_an_unknown_reference_waits_is_given_up_once_and_still_revived() -> None
     assert headers["__streams.errors.topic"] == "dicom-reports"
     assert site.member.events["parked_expired", "series_unknown"] == 1
     assert site.member.dispositions == {("parked", ""): 1}, "its record was counted when it came"
-    assert site.wait(3600) == []
+    site.tell(arrived("3.7", series="2.7"))
+    assert letters(site.wait(3600)) == [], "it is looked at again and not given up again"
     site.tell(arrived())
     site.wait(10)
-    assert kinds(site) == [("series", 1, ""), ("key_images", 1, "")]
+    assert kinds(site)[1:] == [("series", 1, ""), ("key_images", 1, "")]
 
 
 def test_what_is_found_no_longer_waits() -> None:

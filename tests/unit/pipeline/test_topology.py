@@ -172,6 +172,18 @@ def test_state_is_entries_of_the_studys_home() -> None:
     assert step.entries == []
 
 
+def test_the_patient_and_order_evaluated_last_are_kept_and_looked_at_once() -> None:
+    site = Site()
+    written = []
+    for number in (1, 2):
+        site.send(image(number))
+        written.append([e.key for e in site.member.pipeline.run_out(site.now_ms).entries])
+        for store in site.member.stores:
+            store.commit(0)
+        site.member.restart()
+    assert [f"{STUDY}|s" in keys for keys in written] == [True, False]
+
+
 def test_a_site_may_be_of_one_partition() -> None:
     site = Site(Policy(), partitions=1)
     site.send(image(1))
