@@ -58,7 +58,8 @@ def test_a_document_is_published_at_once_and_enriched_with_its_series() -> None:
 def test_a_3d_region_is_looked_at_when_any_series_of_its_study_closes() -> None:
     site = Site()
     region = key_images(item())._replace(focus=(Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),))
-    site.tell(reported(document(region)))
+    site.tell(reported(document(region)), arrived("3.6", series="2.6"))
+    site.wait(10)
     site.tell(arrived("3.7", series="2.7", instance=InstanceHeader(CT, 1, frame_of_reference_uid="4.1")))
     site.wait(10)
     *_, revised = resources(site.outputs)
