@@ -231,11 +231,27 @@ events: st.SearchStrategy[Event] = st.one_of(
     *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
 )
 few_paths = st.sampled_from((("1.1", "2.1", "3.1"), ("1.1", "2.2", "3.1")))
+few_headers = st.one_of(st.just(SeriesHeader("CT", 1, patient_id="P1")), said_often)
 few_arrivals = st.builds(
-    _arrived, few_paths, stamps(), st.just(InstanceHeader(CT, 1)), said_often, st.just(True)
+    _arrived, few_paths, stamps(), st.just(InstanceHeader(CT, 1)), few_headers, st.just(True)
 )
+
+
+@st.composite
+def few_documents(draw: st.DrawFn) -> DocumentArrived:
+    """A KOS on one of the few instances, with or without evidence."""
+    path = DocumentPath("1.1", DOCUMENT_SERIES, draw(st.sampled_from(DOCUMENT_SOPS[:2])))
+    study, of_series, sop = draw(few_paths)
+    member = ReportedItem(study, of_series, sop, CT) if draw(st.booleans()) else ReportedItem("", "", sop)
+    group = ReportedGroup(GroupKind.KEY_IMAGES, "", Concept(Code("urn:x", "113000")), (member,))
+    header = SeriesHeader("KO", 9, patient_id="P1")
+    document = Document(path, KOS, "KO", InstanceHeader(KOS, 1), header, groups=(group,))
+    digest = sha256(repr(document).encode()).digest()[:8]
+    return DocumentArrived(document._replace(content_digest=digest), draw(stamps()))
+
+
 few_events: st.SearchStrategy[Event] = st.one_of(
-    *(few_arrivals, few_arrivals, few_arrivals),
+    *(few_arrivals, few_arrivals, few_documents()),
     st.builds(_deleted, few_paths, stamps(removal=True)),
     st.builds(SeriesCompleted, st.just("1.1"), st.just("2.1"), stamps(), st.sampled_from((None, 1, 3))),
     st.deferred(lambda: events),  # counts as one alternative here, not as all of its own
