@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from processors.errors import DeadLetterCode, Refused
+from processors.pipeline.dead_letters import of_record
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import OutputRecord, OutputTopic, Record, StateEntry, Step
@@ -44,7 +46,8 @@ class Register:
     def _take(self, record: Record, step: Step) -> str:
         study, slash, item = (record.value or b"").decode(errors="replace").partition("/")
         if not slash:
-            step.outputs.append(OutputRecord(OutputTopic.DEAD_LETTERS, record.key, record.value, []))
+            refused = Refused(DeadLetterCode.UNDECODABLE_RECORD, "no slash")
+            step.outputs.append(of_record(record, refused, "register", 0))
             return "dead_lettered"
         home = home_of(study, self._partitions)
         if record.partition != home or home not in self._stores:
