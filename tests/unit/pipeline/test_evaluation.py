@@ -49,7 +49,7 @@ def test_a_document_is_published_at_once_and_enriched_with_its_series() -> None:
     site.wait(10)
     site.tell(reported(document(key_images(item()))))
     assert kinds(site)[1:] == [("key_images", 1, "")]
-    assert site.tell(arrived()) == []
+    assert site.wait(10) == site.tell(arrived()) == []
     site.wait(10)
     assert kinds(site)[2:] == [("series", 1, ""), ("key_images", 2, "")]
     (_, first, _, enriched) = resources(site.outputs)
