@@ -8,6 +8,7 @@ third-party library has one room.
     schema_files    topics and their schemas, as shipped in `schemas/`
     settings        what a site decides
     telemetry       every log event and metric, once
+    input_files     files, folders and zips that a command is given
     wire            JSON and MessagePack: events, messages between studies, state entries
     dicom           DICOM objects → events
     fhir            references → R5 ImagingSelection

@@ -1,23 +1,20 @@
 """`assemble`: files through the same pipeline with ports in memory; the final references as NDJSON.
 
-Rules of this file: finding and reading files, and writing the three outputs; meaning is the pipeline's.
+Rules of this file: feeding files and writing the three outputs; meaning is the pipeline's.
 Files count as events in the order given, a later file happened later (CONTRACT 1).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 from processors.avro.facts import decode_fact
-from processors.errors import UsageError
+from processors.input_files import Input
 from processors.pipeline.building import pipeline_of
 from processors.pipeline.dead_letters import told_by
 from processors.pipeline.decode import split_event_file
@@ -42,58 +39,6 @@ class Summary:
     facts: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
     dispositions: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-class Input:
-    """One file or zip member: its path as shown, its size, and how to read it."""
-
-    __slots__ = ("name", "read", "size")
-
-    def __init__(self, name: str, size: int, read: Callable[[], bytes]) -> None:
-        self.name, self.size, self.read = name, size, read
-
-
-def inputs_of(paths: Sequence[Path]) -> list[Input]:
-    """Files as given, folders by path, zips by member. Raises UsageError for what cannot be read."""
-    found: list[Input] = []
-    for path in paths:
-        try:
-            for member in _files_below(path) if path.is_dir() else [path]:
-                found.extend(_zip_members(member) if zipfile.is_zipfile(member) else [_file(member)])
-        except OSError as error:
-            raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
-    return found
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """By path. A folder that cannot be read is an error here, while `rglob` passes over it in silence."""
-
-    def refuse(error: OSError) -> NoReturn:
-        raise error
-
-    walk = os.walk(folder, onerror=refuse)
-    found = (Path(root, name) for root, _, names in walk for name in names)
-    return sorted(path for path in found if path.is_file() or not path.exists())
-
-
-def _file(path: Path) -> Input:
-    with path.open("rb"):
-        return Input(str(path), path.stat().st_size, path.read_bytes)
-
-
-def _zip_members(path: Path) -> Iterator[Input]:
-    with zipfile.ZipFile(path) as archive:
-        members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
-    for member in members:
-        yield Input(f"{path}/{member.filename}", member.file_size, _member_reader(path, member))
-
-
-def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(member)
-
-    return read
 
 
 class _Sink:
@@ -171,8 +116,5 @@ def assemble(
 
 
 def _values(each: Input) -> list[bytes]:
-    try:
-        data = each.read()
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
-        raise UsageError(f"cannot read {each.name}: {error}") from error
+    data = each.read()
     return split_event_file(data) if each.name.endswith(EVENT_SUFFIXES) else [data]

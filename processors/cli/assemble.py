@@ -42,7 +42,8 @@ def command(
     """
     settings = options.settings_from(config, release)
     options.log_as(settings)
-    from processors.assemble import assemble, inputs_of
+    from processors.assemble import assemble
+    from processors.input_files import inputs_of
 
     inputs = inputs_of(paths)
     with ExitStack() as open_files:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from processors.assemble import Input, assemble
+from processors.assemble import assemble
 from processors.errors import DeadLetterCode, IgnoredReason
+from processors.input_files import Input
 from processors.settings import load
 from tests.conformance import SHARED
 

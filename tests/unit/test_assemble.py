@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from processors.assemble import assemble, inputs_of
+from processors.assemble import assemble
 from processors.errors import UsageError
+from processors.input_files import inputs_of
 from processors.settings import Settings
 from tests.builders.images import ct, encoded
 
