@@ -1,10 +1,11 @@
 """pydicom's door: DICOM objects to events.
 
 Rules of this room: pydicom is imported here and nowhere else; whatever the bytes are, only `Refused`
-leaves. In reading order: `read` and `json_model` make a `Reading` of bytes or JSON; `values`, `uids`,
-`instants`, `codes` get at elements; `header` reads any instance; `documents`, `evidence`,
-`referenced_series`, `sop_references`, `observers` what reports share; `key_objects`, `structured_reports`,
-`presentation_states`, `segmentations`, `structure_sets` are the readers of their classes.
+leaves. In reading order: `read` (with `parser`, within a `time_budget`) and `json_model` make a `Reading` of
+bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` reads any
+instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers` what reports share;
+`key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets` are the readers of
+their classes.
 This file is the door.
 """
 

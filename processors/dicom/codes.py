@@ -7,19 +7,16 @@ Rules of this file: coding schemes and the Code Sequence Macro. What a code mean
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from pydicom.sr._snomed_dict import mapping as snomed_mapping
 
 from processors.core.events import Code, Concept
 from processors.core.vocabulary import DCM, SNOMED_CT
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
 from processors.dicom.values import first, items, text
 from processors.errors import WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 URI = "urn:ietf:rfc:3986"
 
@@ -45,7 +42,7 @@ _RETIRED_SNOMED = {"SRT", "SNM3", "99SDM"}
 _SNOMED_CT_ID = re.compile(r"[0-9]{6,18}\Z")
 
 
-def code(item: Dataset, reading: Reading) -> Concept:
+def code(item: DataSet, reading: Reading) -> Concept:
     """One item of a code sequence. `coding` is None where no system can be named; `text` is then its meaning.
 
     Warnings: `code_without_scheme`, `code_unmapped`.
@@ -68,7 +65,7 @@ def code(item: Dataset, reading: Reading) -> Concept:
     return Concept(coding)
 
 
-def first_code(item: Dataset, keyword: str, reading: Reading) -> Concept | None:
+def first_code(item: DataSet, keyword: str, reading: Reading) -> Concept | None:
     """The first item of the code sequence `keyword` that says anything, or None."""
     for entry in items(item, keyword, reading):
         concept = code(entry, reading)
@@ -77,7 +74,7 @@ def first_code(item: Dataset, keyword: str, reading: Reading) -> Concept | None:
     return None
 
 
-def first_sent_code(item: Dataset, keyword: str, reading: Reading) -> tuple[str, str]:
+def first_sent_code(item: DataSet, keyword: str, reading: Reading) -> tuple[str, str]:
     """Code Value and Coding Scheme Designator of the first item, as sent; both "" if there is none."""
     for entry in items(item, keyword, reading)[:1]:
         value = text(entry, "CodeValue", reading) or text(entry, "LongCodeValue", reading)
@@ -90,7 +87,7 @@ def is_code(concept: Concept | None, system: str, value: str) -> bool:
     return concept is not None and concept.coding is not None and concept.coding[:2] == (system, value)
 
 
-def _coding(item: Dataset, scheme: str, value: str, meaning: str, reading: Reading) -> Code | None:
+def _coding(item: DataSet, scheme: str, value: str, meaning: str, reading: Reading) -> Code | None:
     if scheme in _RETIRED_SNOMED or (scheme == "SCT" and not _SNOMED_CT_ID.match(value)):
         mapped = snomed_mapping["SRT"].get(value)
         return Code(SNOMED_CT, mapped, meaning) if mapped else None
@@ -98,7 +95,7 @@ def _coding(item: Dataset, scheme: str, value: str, meaning: str, reading: Readi
     return Code(system, value, meaning) if system else None
 
 
-def _oid_of(item: Dataset, scheme: str, reading: Reading) -> str:
+def _oid_of(item: DataSet, scheme: str, reading: Reading) -> str:
     """Coding Scheme UID (0008,010C) of the item itself, else of the object's Coding Scheme Identification
     Sequence (0008,0110), as a URI.
     """

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pydicom import Dataset
-
 from processors.core.events import Concept
 from processors.dicom.codes import first_code
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.values import first, items, unsigned_numbers
+from processors.dicom.values import first, has, items, unsigned_numbers
 from processors.errors import DeadLetterCode, Refused
 
 CONTENT_SEQUENCE_TAG = "(0040,A730)"
@@ -24,7 +23,7 @@ CONTENT_SEQUENCE_TAG = "(0040,A730)"
 class ContentItem:
     """One content item; the document's root is one, too."""
 
-    dataset: Dataset
+    dataset: DataSet
     path: str
     """`1.5.1.6`: the root is 1, then ordinals from 1 ((0040,DB73)); valid only with the document's UID."""
     depth: int
@@ -60,7 +59,7 @@ class ContentTree:
 
 
 def is_by_reference(item: ContentItem) -> bool:
-    return not item.value_type and "ReferencedContentItemIdentifier" in item.dataset
+    return not item.value_type and has(item.dataset, "ReferencedContentItemIdentifier")
 
 
 def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
@@ -68,7 +67,7 @@ def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
 
     Raises Refused `nesting_too_deep` beyond `policy.max_depth` levels.
     """
-    quiet = Reading(reading.dataset)
+    quiet = reading.quiet()
     root = _item(reading.dataset, "1", None, reading)
     by_path: dict[str, ContentItem] = {}
     pending = [root]
@@ -88,7 +87,7 @@ def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
     return ContentTree(root, by_path)
 
 
-def _item(dataset: Dataset, path: str, parent: ContentItem | None, reading: Reading) -> ContentItem:
+def _item(dataset: DataSet, path: str, parent: ContentItem | None, reading: Reading) -> ContentItem:
     return ContentItem(
         dataset=dataset,
         path=path,

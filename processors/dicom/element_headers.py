@@ -6,10 +6,13 @@ Rules of this file: one header at a time, no state; what follows from them is `s
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
+
+from processors.dicom.data_set import Buffer
 
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -18,6 +21,8 @@ PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 _KNOWN = frozenset(str(vr).encode("ascii") for vr in VR if len(str(vr)) == 2)
 _LONG = frozenset(str(vr).encode("ascii") for vr in EXPLICIT_VR_LENGTH_32)
+SHORT = _KNOWN - _LONG
+"""VRs with a length of 16 bits; none of them is a sequence or bulk data."""
 _HIGHEST_FIRST_GROUP = 0x0010
 """A data set begins with group 0008, a command's remains with 0000; patient groups only when cut by hand."""
 
@@ -47,7 +52,7 @@ class ElementHeader(NamedTuple):
     value_at: int
 
 
-def header_at(data: bytes, at: int, encoding: Encoding) -> ElementHeader | None:
+def header_at(data: Buffer, at: int, encoding: Encoding) -> ElementHeader | None:
     """The header at `at`; None if its VR is unknown. Raises struct.error if it is cut short."""
     implicit, little = encoding
     group, element, vr, short = (_LITTLE if little else _BIG).unpack_from(data, at)
@@ -65,8 +70,8 @@ def header_at(data: bytes, at: int, encoding: Encoding) -> ElementHeader | None:
     )
 
 
-def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[ElementHeader, bytes] | None:
-    """An element whose VR bytes are junk, read so that the next element fits; with the VR it ought to have.
+def junk_header_at(data: Buffer, at: int, end: int, encoding: Encoding) -> ElementHeader | None:
+    """An element whose VR bytes are junk, read so that the next element fits, with the VR it ought to have.
 
     Tried: 16 bit length, implicit VR's 32 bit length (VR empty: the bytes are part of it), 32 bit length.
     None if none of them leads to a header with a known VR and a higher tag, or to `end`.
@@ -75,7 +80,8 @@ def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[
     group, element = struct.unpack_from(f"{order}HH", data, at)
     tag = group << 16 | element
     known = vr_of(tag)
-    letters = data[at + 4 : at + 6].isalpha() and data[at + 4 : at + 6].isupper()
+    sent = data[at + 4 : at + 6]
+    letters = sent.isalpha() and sent.isupper()
     readings = [(f"{order}H", 6, 8, known if known and known not in _LONG else b"ST")]
     readings += [] if letters else [(f"{order}I", 4, 8, b"")]
     readings += [(f"{order}I", 8, 12, b"UN")]
@@ -85,10 +91,11 @@ def junk_header_at(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[
         length = struct.unpack_from(form, data, at + length_at)[0]
         header = ElementHeader(tag, vr, length, at + value_at)
         if _fits(data, header, end, encoding):
-            return header, vr
+            return header
     return None
 
 
+@lru_cache(maxsize=8192)
 def vr_of(tag: int) -> bytes:
     """The dictionary's VR of a tag (the first, where it may have several), or empty."""
     try:
@@ -97,7 +104,7 @@ def vr_of(tag: int) -> bytes:
         return b""
 
 
-def sniffed(data: bytes, at: int) -> Encoding | None:
+def sniffed(data: Buffer, at: int) -> Encoding | None:
     """The encoding of a data set that begins at `at`, or None if none does: a low group, and a VR or a length
     that leads to a next element.
     """
@@ -114,7 +121,7 @@ def sniffed(data: bytes, at: int) -> Encoding | None:
     return None
 
 
-def _fits(data: bytes, header: ElementHeader, end: int, encoding: Encoding) -> bool:
+def _fits(data: Buffer, header: ElementHeader, end: int, encoding: Encoding) -> bool:
     """Whether after the element comes `end`, or a header with a higher tag and a VR that can be."""
     if header.length == UNDEFINED:
         following = header_at(data, header.value_at, encoding) if header.value_at + 8 <= end else None

@@ -5,18 +5,14 @@ Rules of this file: attributes of the header only, no content tree, no pixel dat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from processors.core.events import Accession, Code, InstanceArrived, InstanceHeader, SeriesHeader, Stamp
 from processors.dicom.codes import first_code
+from processors.dicom.data_set import DataSet
 from processors.dicom.observers import series_performers
 from processors.dicom.reading import Reading
 from processors.dicom.uids import path_of, required_uid, uid
 from processors.dicom.values import first, items, text, whole_number
 from processors.errors import Refused, WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _STANDARD_ROOT = "1.2.840.10008."
 """Root of every UID that DICOM itself assigns (PS3.6 A)."""
@@ -72,7 +68,7 @@ def sop_class_of(reading: Reading) -> str:
     return sop_class_uid
 
 
-def accession(item: Dataset, reading: Reading) -> Accession | None:
+def accession(item: DataSet, reading: Reading) -> Accession | None:
     """Accession Number (0008,0050) of a data set or a Referenced Request item, with its issuer
     (0008,0051).
     """
@@ -95,7 +91,7 @@ def _anatomic_region(reading: Reading) -> Code | None:
     return None
 
 
-def _issuer(item: Dataset, keyword: str, reading: Reading) -> str:
+def _issuer(item: DataSet, keyword: str, reading: Reading) -> str:
     """HL7v2 Hierarchic Designator Macro (PS3.3 10.14): a URI, an OID, or the local name."""
     for entry in items(item, keyword, reading):
         universal = text(entry, "UniversalEntityID", reading)

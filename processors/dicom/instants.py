@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING
 
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.values import first
 from processors.errors import WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\Z")
 _LEGACY_DATE = re.compile(r"([0-9]{4})\.([0-9]{2})\.([0-9]{2})\Z")
@@ -23,7 +20,7 @@ _OFFSET = re.compile(r"([+-])([0-9]{2})([0-5][0-9])\Z")
 
 
 def instant_of(
-    item: Dataset, date_keyword: str, time_keyword: str, reading: Reading, site_zone: tzinfo | None
+    item: DataSet, date_keyword: str, time_keyword: str, reading: Reading, site_zone: tzinfo | None
 ) -> str:
     """`instant` of two elements of `item`, with the object's (0008,0201)."""
     return instant(

@@ -15,13 +15,10 @@ import re
 import struct
 from collections.abc import Mapping
 
-from pydicom import Dataset
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
-
+from processors.dicom.data_set import DataSet
 from processors.dicom.element_headers import vr_of
 from processors.dicom.reading import DEFAULT_POLICY, Reading, ReadingPolicy
+from processors.dicom.time_budget import TimeBudget
 from processors.errors import DeadLetterCode, Refused, WarningCode
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
@@ -36,8 +33,8 @@ def read_json(model: Mapping[str, object], policy: ReadingPolicy = DEFAULT_POLIC
     Warnings: `uid_padding_stripped`, `dataset_incomplete` (a value of another type, and not read). Raises
     Refused `nesting_too_deep` beyond `policy.max_depth` sequences.
     """
-    reading = Reading(Dataset())
-    reading.dataset = _dataset(model, reading, policy.max_depth)
+    reading = Reading(DataSet(bytearray(), encodings=("utf_8",)), budget=TimeBudget(policy.time_budget_s))
+    _fill(reading.dataset, model, reading, policy.max_depth)
     return reading
 
 
@@ -52,32 +49,38 @@ def canonical_bytes(model: Mapping[str, object]) -> bytes:
         raise Refused(DeadLetterCode.NESTING_TOO_DEEP, "the JSON is nested too deeply") from None
 
 
-def _dataset(model: Mapping[str, object], reading: Reading, levels: int) -> Dataset:
-    elements: dict[BaseTag, RawDataElement | DataElement] = {}
+def _fill(dataset: DataSet, model: Mapping[str, object], reading: Reading, levels: int) -> None:
+    """The elements of `model`; their values go to the end of the bytes that all items share."""
+    values = dataset.data
+    assert isinstance(values, bytearray)
     for name, member in model.items():
+        reading.budget.step()
         if not _TAG.match(name) or not isinstance(member, Mapping):
             continue
         tag = int(name, 16)
         said = member.get("vr")
-        vr = said if isinstance(said, str) and len(said) == 2 else vr_of(tag).decode("ascii") or "UN"
+        known = isinstance(said, str) and len(said) == 2 and said.isascii()
+        vr = str(said) if known else vr_of(tag).decode("ascii") or "UN"
         value = member.get("Value")
         if vr == "SQ":
-            elements[BaseTag(tag)] = DataElement(BaseTag(tag), "SQ", _sequence(value, reading, levels))
+            dataset.elements[tag] = _items(dataset, value, reading, levels)
         elif tag != _CHARSET:  # JSON text is Unicode, whatever the object it came from said
             packed = _packed(vr, value, member.get("InlineBinary"), reading)
-            elements[BaseTag(tag)] = RawDataElement(BaseTag(tag), vr, len(packed), packed, 0, False, True)
-    dataset = Dataset(elements)
-    dataset.set_original_encoding(False, True, "utf_8")
-    return dataset
+            dataset.elements[tag] = (vr.encode("ascii"), len(values), len(packed))
+            values += packed
 
 
-def _sequence(value: object, reading: Reading, levels: int) -> Sequence:
+def _items(outer: DataSet, value: object, reading: Reading, levels: int) -> list[DataSet]:
     if levels == 0:
         raise Refused(DeadLetterCode.NESTING_TOO_DEEP, "sequences are nested too deeply")
-    entries = value if isinstance(value, list) else []
     if value is not None and not isinstance(value, list):
         reading.warn_once(WarningCode.DATASET_INCOMPLETE)
-    return Sequence([_dataset(e if isinstance(e, Mapping) else {}, reading, levels - 1) for e in entries])
+    found = []
+    for entry in value if isinstance(value, list) else []:
+        item = DataSet(outer.data, outer=outer)
+        _fill(item, entry if isinstance(entry, Mapping) else {}, reading, levels - 1)
+        found.append(item)
+    return found
 
 
 def _packed(vr: str, value: object, inline: object, reading: Reading) -> bytes:

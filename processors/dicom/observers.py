@@ -7,17 +7,14 @@ tree is read from the root (TID 1002), not from single groups.
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from processors.core.events import Performer
 from processors.core.vocabulary import DCM, DICOM_UID_SYSTEM
 from processors.dicom.codes import first_code, is_code
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
 from processors.dicom.values import clean, first, items, person_names, text
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 PERFORMER = "PRF"
 VERIFIER = "VRF"
@@ -57,7 +54,7 @@ def _people(reading: Reading, names: str, identifications: str) -> list[Performe
     return [p for name, code in pairs if (p := _person(PERFORMER, name or "", code or ("", "")))]
 
 
-def _author(author: Dataset, reading: Reading) -> Performer | None:
+def _author(author: DataSet, reading: Reading) -> Performer | None:
     """Identified Person or Device Macro (PS3.3 Table C.17-3b)."""
     if first(author, "ObserverType", reading) == "DEV":
         name = text(author, "StationName", reading) or text(author, "ManufacturerModelName", reading)
@@ -95,7 +92,7 @@ def _device(device_uid: str, name: str) -> Performer | None:
     return Performer(PERFORMER, "Device", name, DICOM_UID_SYSTEM, f"urn:oid:{device_uid}")
 
 
-def _identifier(item: Dataset, keyword: str, reading: Reading) -> tuple[str, str]:
+def _identifier(item: DataSet, keyword: str, reading: Reading) -> tuple[str, str]:
     """System and value of a person's code; both empty where the code has no system."""
     concept = first_code(item, keyword, reading)
     return (concept.coding.system, concept.coding.code) if concept and concept.coding else ("", "")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydicom import Dataset
-
 from processors.core.events import (
     Code,
     Concept,
@@ -23,6 +21,7 @@ from processors.core.events import (
     ReportedItem,
 )
 from processors.core.vocabulary import DCM, modality_display
+from processors.dicom.data_set import DataSet
 from processors.dicom.documents import document_frame
 from processors.dicom.evidence import Evidence
 from processors.dicom.reading import Reading, ReadingPolicy
@@ -68,7 +67,7 @@ def read_presentation_state(reading: Reading, path: DocumentPath, policy: Readin
     return document._replace(warnings=tuple(reading.warnings))
 
 
-def _references(listed: list[ReferencedSeries]) -> list[Dataset]:
+def _references(listed: list[ReferencedSeries]) -> list[DataSet]:
     """Image references; of a series without any, those of the Common Instance Reference Module, which
     volumetric states have and which says no frames.
     """
@@ -109,7 +108,7 @@ def _annotations(
             reading.warn(WarningCode.REGION_DROPPED)
 
 
-def _regions(annotation: Dataset, reading: Reading) -> tuple[Region, ...]:
+def _regions(annotation: DataSet, reading: Reading) -> tuple[Region, ...]:
     """What is drawn in PIXEL: DISPLAY counts from the displayed area and MATRIX from the Total Pixel Matrix,
     FHIR from the image or frame (MAPPING T11). Each other graphic is `region_dropped`.
     """
@@ -124,7 +123,7 @@ def _regions(annotation: Dataset, reading: Reading) -> tuple[Region, ...]:
 
 
 def _annotated(
-    annotation: Dataset, sources: tuple[ReportedItem, ...], places: Evidence, reading: Reading
+    annotation: DataSet, sources: tuple[ReportedItem, ...], places: Evidence, reading: Reading
 ) -> tuple[ReportedItem, ...]:
     """The images the annotation item is limited to, with their frames or else those of the state; without a
     Referenced Image Sequence all images of the state (PS3.3 C.10.5).

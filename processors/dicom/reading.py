@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
+from processors.dicom.data_set import DataSet
+from processors.dicom.time_budget import TimeBudget
 from processors.errors import WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 MAX_DEPTH = 64
 """Levels of nested sequences. Real reports stay under about 20; pydicom takes some five Python frames a
@@ -27,8 +25,13 @@ GB.
 """
 
 MAX_ELEMENTS = 1_000_000
-"""Elements and items in a header, which bounds the time an object can take to seconds. A multi-frame image of
-thousands of frames has some hundred thousand; 16 MiB could hold two million empty ones."""
+"""Elements and items in a header, which bounds its memory. A multi-frame image of thousands of frames has
+some hundred thousand; 16 MiB could hold two million empty ones."""
+
+
+TIME_BUDGET_S = 10.0
+"""CPU time of one object. The largest real ones take one or two seconds; a consumer is given up after five
+minutes without a poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ReadingPolicy:
     max_object_bytes: int = MAX_OBJECT_BYTES
     max_inflated_bytes: int = MAX_INFLATED_BYTES
     max_elements: int = MAX_ELEMENTS
+    time_budget_s: float = TIME_BUDGET_S
 
 
 DEFAULT_POLICY = ReadingPolicy()
@@ -50,10 +54,15 @@ DEFAULT_POLICY = ReadingPolicy()
 class Reading:
     """One object as far as it could be read. Readers add to `warnings` and never take from it."""
 
-    dataset: Dataset
+    dataset: DataSet
     warnings: list[str] = field(default_factory=list)
     meta_class_uid: str = ""
     """Media Storage SOP Class UID (0002,0002), or empty."""
+    budget: TimeBudget = field(default_factory=TimeBudget)
+
+    def quiet(self) -> Reading:
+        """The same object, for what is looked at and never published: its warnings are nobody's."""
+        return Reading(self.dataset, budget=self.budget)
 
     def warn(self, code: WarningCode) -> None:
         """Add `code`, once for each occurrence."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydicom import Dataset
-
+from processors.dicom.data_set import DataSet
 from processors.dicom.evidence import Evidence, Place
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
@@ -23,9 +22,9 @@ _OF_STUDIES = ("BlendingSequence", "StudiesContainingOtherReferencedInstancesSeq
 
 class ReferencedSeries(NamedTuple):
     place: Place
-    images: list[Dataset]
+    images: list[DataSet]
     """Items of Referenced Image Sequence (0008,1140): frames and segments are said."""
-    instances: list[Dataset]
+    instances: list[DataSet]
     """Items of Referenced Instance Sequence (0008,114A): whole instances only."""
 
 
@@ -49,7 +48,7 @@ def places_of(listed: list[ReferencedSeries], reading: Reading) -> Evidence:
     return places
 
 
-def _series_in(item: Dataset, study_instance_uid: str, reading: Reading) -> list[ReferencedSeries]:
+def _series_in(item: DataSet, study_instance_uid: str, reading: Reading) -> list[ReferencedSeries]:
     found = []
     for series in items(item, "ReferencedSeriesSequence", reading):
         place = Place(study_instance_uid, uid(series, "SeriesInstanceUID", reading))

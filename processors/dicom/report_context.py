@@ -80,7 +80,7 @@ def measurements(item: ContentItem, reading: Reading) -> tuple[Measurement, ...]
 def _measurement(item: ContentItem, reading: Reading) -> Measurement | None:
     for measured in items(item.dataset, "MeasuredValueSequence", reading):
         value = decimal(measured, "NumericValue", reading)
-        unit = first_code(measured, "MeasurementUnitsCodeSequence", Reading(reading.dataset))
+        unit = first_code(measured, "MeasurementUnitsCodeSequence", reading.quiet())
         coding = unit.coding if unit else None
         if value is not None:
             ucum = coding.code if coding and coding.system == _UCUM else ""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydicom import Dataset
-
 from processors.core.body_sites import coded_site
 from processors.core.events import (
     Code,
@@ -25,6 +23,7 @@ from processors.core.events import (
 )
 from processors.core.vocabulary import DCM, LABEL_MAP_SEGMENTATION, SNOMED_CT
 from processors.dicom.codes import first_code, is_code
+from processors.dicom.data_set import DataSet
 from processors.dicom.documents import document_frame
 from processors.dicom.evidence import Evidence
 from processors.dicom.reading import Reading, ReadingPolicy
@@ -72,7 +71,7 @@ def read_segmentation(reading: Reading, path: DocumentPath, policy: ReadingPolic
     return document._replace(groups=tuple(groups), warnings=tuple(reading.warnings))
 
 
-def _numbered(segments: list[Dataset], sop_class_uid: str, reading: Reading) -> dict[int, Dataset]:
+def _numbered(segments: list[DataSet], sop_class_uid: str, reading: Reading) -> dict[int, DataSet]:
     """Segments by number: the first with a number holds.
 
     They count from 1 without a gap, save in a label map, which has the background as 0 and may have gaps
@@ -83,7 +82,7 @@ def _numbered(segments: list[Dataset], sop_class_uid: str, reading: Reading) -> 
         or first(reading.dataset, "SegmentationType", reading) == "LABELMAP"
     )
     sent = [next(iter(unsigned_numbers(segment, "SegmentNumber", reading)), None) for segment in segments]
-    found: dict[int, Dataset] = {}
+    found: dict[int, DataSet] = {}
     for number, segment in zip(sent, segments, strict=True):
         if number is not None and (label_map or number != _BACKGROUND):
             found.setdefault(number, segment)
@@ -93,7 +92,7 @@ def _numbered(segments: list[Dataset], sop_class_uid: str, reading: Reading) -> 
     return found
 
 
-def _group(segment: Dataset, item: ReportedItem, focus: tuple[Focus, ...], reading: Reading) -> ReportedGroup:
+def _group(segment: DataSet, item: ReportedItem, focus: tuple[Focus, ...], reading: Reading) -> ReportedGroup:
     return ReportedGroup(
         kind=GroupKind.SEGMENT,
         suffix=item.subset[0],
@@ -104,11 +103,11 @@ def _group(segment: Dataset, item: ReportedItem, focus: tuple[Focus, ...], readi
     )
 
 
-def _body_site(segment: Dataset, reading: Reading) -> Concept | None:
+def _body_site(segment: DataSet, reading: Reading) -> Concept | None:
     """Anatomic Region (0008,2218), else the property type (0062,000F) if an anatomical structure."""
     site = first_code(segment, "AnatomicRegionSequence", reading)
     if site is None:
-        quiet = Reading(reading.dataset)  # the category is never published
+        quiet = reading.quiet()  # the category is never published
         category = first_code(segment, "SegmentedPropertyCategoryCodeSequence", quiet)
         if is_code(category, SNOMED_CT, _ANATOMICAL_STRUCTURE):
             site = first_code(segment, "SegmentedPropertyTypeCodeSequence", reading)
@@ -125,7 +124,7 @@ def _sources(reading: Reading, places: Evidence) -> tuple[ReportedItem, ...]:
     return sources
 
 
-def _derivations(reading: Reading) -> Iterator[Dataset]:
+def _derivations(reading: Reading) -> Iterator[DataSet]:
     """Source Image items (0008,2112) of the shared functional groups and of each frame."""
     for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for frame in items(reading.dataset, keyword, reading):

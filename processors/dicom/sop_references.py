@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pydicom import Dataset
-
 from processors.core.events import Focus, FocusKind, ReportedItem, SubsetKind
 from processors.core.vocabulary import PRESENTATION_STATES, SEGMENTATIONS
+from processors.dicom.data_set import DataSet
 from processors.dicom.evidence import NOWHERE, Evidence
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
@@ -29,7 +28,7 @@ class SopReferences(NamedTuple):
     """A reference was left out because none of its frame numbers is one (from 1)."""
 
 
-def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) -> SopReferences:
+def sop_references(content_item: DataSet, evidence: Evidence, reading: Reading) -> SopReferences:
     """Instances that an IMAGE, WAVEFORM or COMPOSITE item names.
 
     Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or a UID in it is missing,
@@ -41,7 +40,7 @@ def sop_references(content_item: Dataset, evidence: Evidence, reading: Reading) 
     return named_instances(references, evidence, reading)
 
 
-def named_instances(references: Iterable[Dataset], evidence: Evidence, reading: Reading) -> SopReferences:
+def named_instances(references: Iterable[DataSet], evidence: Evidence, reading: Reading) -> SopReferences:
     """What the items of one sequence name, each item on its own; warnings as above."""
     found: list[ReportedItem] = []
     focus: list[Focus] = []
@@ -93,7 +92,7 @@ def _one_of(same: list[ReportedItem]) -> ReportedItem:
 
 
 def _subset(
-    reference: Dataset, sop_class_uid: str, reading: Reading
+    reference: DataSet, sop_class_uid: str, reading: Reading
 ) -> tuple[SubsetKind, tuple[str, ...]] | None:
     """Segments of a segmentation, else frames: the SOP Class decides what a subset means (FHIR
     instance.subset), so frames of a segmentation are not said.
@@ -112,7 +111,7 @@ def _subset(
     return (SubsetKind.FRAMES, tuple(map(str, frames))) if frames else (SubsetKind.NONE, ())
 
 
-def _channels(reference: Dataset, reading: Reading) -> tuple[str, ...]:
+def _channels(reference: DataSet, reading: Reading) -> tuple[str, ...]:
     r"""Pairs of multiplex group and channel, `M\C` (PS3.3 C.18.5.1.1)."""
     if not has(reference, "ReferencedWaveformChannels"):
         return ()
@@ -121,7 +120,7 @@ def _channels(reference: Dataset, reading: Reading) -> tuple[str, ...]:
     return tuple(f"{group}\\{channel}" for group, channel in pairs)
 
 
-def _presentation_states(reference: Dataset, evidence: Evidence, reading: Reading) -> list[Focus]:
+def _presentation_states(reference: DataSet, evidence: Evidence, reading: Reading) -> list[Focus]:
     """The nested Referenced SOP Sequence of an image reference (PS3.3 C.18.4)."""
     found = []
     for nested in items(reference, "ReferencedSOPSequence", reading):

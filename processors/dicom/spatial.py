@@ -6,18 +6,17 @@ or converted, but a polygon's last vertex, where rounding alone sets it off from
 
 from __future__ import annotations
 
-from pydicom import Dataset
-
 from processors.core.events import Region
 from processors.core.graphics import region_problem_2d, region_problem_3d
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.values import coordinate, first, singles
 
 MAX_BINARY32 = 3.4028235e38
-"""Graphic Data is FL. DICOM JSON may hold more, or no number, which no coordinate is."""
+"""Graphic Data is FL. As text it may hold more, or no number, which no coordinate is."""
 
 
-def plane_regions(item: Dataset, reading: Reading) -> tuple[Region, ...]:
+def plane_regions(item: DataSet, reading: Reading) -> tuple[Region, ...]:
     r"""Regions of a SCOORD: one, or a point each for MULTIPOINT, which R5 has no 2D code for (MAPPING T10).
 
     Empty if the graphic type, the count or a number is wrong, and for Pixel Origin Interpretation (0048,0301)
@@ -35,7 +34,7 @@ def plane_regions(item: Dataset, reading: Reading) -> tuple[Region, ...]:
     return () if any(map(region_problem_2d, regions)) else regions
 
 
-def space_region(item: Dataset, reading: Reading) -> Region | None:
+def space_region(item: DataSet, reading: Reading) -> Region | None:
     """Region of a SCOORD3D in mm of its frame of reference.
 
     None if the type, the count or a number is wrong, or a polygon is open beyond rounding (PS3.3 C.18.9.1.2).
@@ -48,7 +47,7 @@ def space_region(item: Dataset, reading: Reading) -> Region | None:
     return region
 
 
-def _region(item: Dataset, reading: Reading) -> Region:
+def _region(item: DataSet, reading: Reading) -> Region:
     numbers = singles(item, "GraphicData", reading)
     sound = all(abs(number) <= MAX_BINARY32 for number in numbers)  # not so for NaN
     return Region(

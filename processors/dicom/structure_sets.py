@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydicom import Dataset
-
 from processors.core.events import (
     Code,
     Concept,
@@ -25,6 +23,7 @@ from processors.core.events import (
 )
 from processors.core.graphics import region_problem_3d
 from processors.core.vocabulary import DCM
+from processors.dicom.data_set import DataSet
 from processors.dicom.documents import document_frame
 from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.uids import uid
@@ -81,7 +80,7 @@ def read_structure_set(reading: Reading, path: DocumentPath, policy: ReadingPoli
 
 
 def _group(
-    roi: Dataset, item: ReportedItem, contours: list[Dataset], listed: list[_Series], reading: Reading
+    roi: DataSet, item: ReportedItem, contours: list[DataSet], listed: list[_Series], reading: Reading
 ) -> ReportedGroup:
     frame_of_reference_uid = uid(roi, "ReferencedFrameOfReferenceUID", reading)
     if contours and not frame_of_reference_uid:  # FHIR wants 3D regions to have one
@@ -103,9 +102,9 @@ def _group(
     )
 
 
-def _contours(reading: Reading) -> dict[int, list[Dataset]]:
+def _contours(reading: Reading) -> dict[int, list[DataSet]]:
     """Contour items (3006,0040) by Referenced ROI Number (3006,0084)."""
-    found: dict[int, list[Dataset]] = {}
+    found: dict[int, list[DataSet]] = {}
     for roi in items(reading.dataset, "ROIContourSequence", reading):
         number = whole_number(roi, "ReferencedROINumber", reading)
         if number is not None:
@@ -113,7 +112,7 @@ def _contours(reading: Reading) -> dict[int, list[Dataset]]:
     return found
 
 
-def _regions(contours: list[Dataset], reading: Reading) -> tuple[Region, ...]:
+def _regions(contours: list[DataSet], reading: Reading) -> tuple[Region, ...]:
     """Regions of one ROI: none where contours are holes in others, which FHIR cannot say, or too many. A
     contour that breaks a rule is left out (`region_dropped`).
     """
@@ -131,7 +130,7 @@ def _regions(contours: list[Dataset], reading: Reading) -> tuple[Region, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _region(contour: Dataset, reading: Reading) -> Region:
+def _region(contour: DataSet, reading: Reading) -> Region:
     """Contour Data (3006,0050) in mm, a DS: the numbers as written, a polygon closed by its first point."""
     kind = _REGION_TYPES.get(first(contour, "ContourGeometricType", reading).upper(), "")
     numbers = decimals(contour, "ContourData", reading)

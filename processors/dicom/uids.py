@@ -8,15 +8,12 @@ such UIDs, and they are their only key.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from processors.core.events import DocumentPath
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.values import raw_text, tag_text
 from processors.errors import DeadLetterCode, Refused, WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 MAX_LENGTH = 64
 """PS3.5 9.1; FHIR `id` has the same bound."""
@@ -26,7 +23,7 @@ _LEADING_ZERO = re.compile(r"(^|\.)0[0-9]")
 _PADDING = " \x00"
 
 
-def required_uid(item: Dataset, keyword: str, reading: Reading) -> str:
+def required_uid(item: DataSet, keyword: str, reading: Reading) -> str:
     """A UID that identity rests on, bare.
 
     Raises Refused: `missing_uid`, `multivalued_uid`, `uid_too_long`, `invalid_uid`, with the attribute's tag;
@@ -45,7 +42,7 @@ def required_uid(item: Dataset, keyword: str, reading: Reading) -> str:
     return values[0]
 
 
-def uid(item: Dataset, keyword: str, reading: Reading) -> str:
+def uid(item: DataSet, keyword: str, reading: Reading) -> str:
     """An optional UID; "" if absent, and with warning `invalid_uid` if it is not one UID."""
     values = _values(item, keyword, reading)
     if not values:
@@ -67,7 +64,7 @@ def path_of(reading: Reading) -> DocumentPath:
     )
 
 
-def _values(item: Dataset, keyword: str, reading: Reading) -> list[str]:
+def _values(item: DataSet, keyword: str, reading: Reading) -> list[str]:
     sent = raw_text(item, keyword, reading)
     values = [value.strip(_PADDING) for value in sent.split("\\")]
     if not any(values):

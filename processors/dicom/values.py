@@ -12,19 +12,15 @@ import math
 import re
 import struct
 import warnings as python_warnings
-from typing import TYPE_CHECKING
+from functools import cache
 
-from pydicom.charset import decode_bytes
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.multival import MultiValue
-from pydicom.sequence import Sequence
+from pydicom.charset import decode_bytes, default_encoding
+from pydicom.datadict import tag_for_keyword
 
+from processors.dicom.data_set import DataSet, Element
+from processors.dicom.element_headers import vr_of
 from processors.dicom.reading import Reading
 from processors.errors import WarningCode
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 MAX_WHOLE_NUMBER = 2_147_483_647
 """Upper bound of both IS (PS3.5 6.2) and FHIR unsignedInt."""
@@ -32,12 +28,11 @@ MAX_WHOLE_NUMBER = 2_147_483_647
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00", b"\xfe\xff\xdd\xe0", b"\xff\xfe\xe0\xdd")
-"""Item and sequence delimitation item (FFFE,E000), (FFFE,E0DD) in either byte order."""
 _PADDING = " \x00"
 _TEXT_DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
 
 
+@cache
 def tag_of(keyword: str) -> int:
     """Tag of a DICOM keyword; a keyword the dictionary lacks is a programming error (KeyError)."""
     tag = tag_for_keyword(keyword)
@@ -52,28 +47,18 @@ def tag_text(keyword: str) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def has(item: Dataset, keyword: str) -> bool:
+def has(item: DataSet, keyword: str) -> bool:
     """True if the element is there, even when empty."""
-    return tag_of(keyword) in item
+    return tag_of(keyword) in item.elements
 
 
-def raw_text(item: Dataset, keyword: str, reading: Reading) -> str:
+def raw_text(item: DataSet, keyword: str, reading: Reading) -> str:
     """The element's text as sent: decoded, neither split at backslashes nor stripped; "" if absent."""
-    element = _element(item, keyword)
-    if element is None:
-        return ""
-    if isinstance(element, RawDataElement):
-        return _decoded(bytes(element.value or b""), item, reading)
-    value = element.value
-    if value is None:
-        return ""
-    if isinstance(value, bytes):
-        return _decoded(value, item, reading)
-    joined = "\\".join(map(str, value)) if isinstance(value, MultiValue | list | tuple) else str(value)
-    return _without_surrogates(joined, reading)
+    element = _element(item, keyword, reading)
+    return _decoded(item.value_of(element), item, reading) if element is not None else ""
 
 
-def text(item: Dataset, keyword: str, reading: Reading) -> str:
+def text(item: DataSet, keyword: str, reading: Reading) -> str:
     """Text of a single-valued element. Several values are rejoined with a backslash (`multivalued_text`)."""
     value = clean(raw_text(item, keyword, reading))
     if "\\" in value:
@@ -81,13 +66,13 @@ def text(item: Dataset, keyword: str, reading: Reading) -> str:
     return value
 
 
-def long_text(item: Dataset, keyword: str, reading: Reading) -> str:
+def long_text(item: DataSet, keyword: str, reading: Reading) -> str:
     """Text of an LT, ST or UT element: a backslash is a character, line breaks stay."""
     lines = raw_text(item, keyword, reading).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join(_CONTROL.sub("", line).replace("\t", " ").rstrip() for line in lines).strip()
 
 
-def first(item: Dataset, keyword: str, reading: Reading) -> str:
+def first(item: DataSet, keyword: str, reading: Reading) -> str:
     """First value of an element that ought to have one (a second: `multivalued_text`), as Modality."""
     values = texts(item, keyword, reading)
     if len(values) > 1:
@@ -95,12 +80,12 @@ def first(item: Dataset, keyword: str, reading: Reading) -> str:
     return values[0] if values else ""
 
 
-def texts(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
+def texts(item: DataSet, keyword: str, reading: Reading) -> tuple[str, ...]:
     """Non-empty values of an element that may have several."""
     return tuple(filter(None, map(clean, raw_text(item, keyword, reading).split("\\"))))
 
 
-def person_names(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ...]:
+def person_names(item: DataSet, keyword: str, reading: Reading) -> tuple[str, ...]:
     """PN values as people write them, `Marie Curie` for `Curie^Marie` (PS3.5 6.2.1): prefix, given, middle,
     family, suffix of the first component group that says anything.
     """
@@ -108,7 +93,7 @@ def person_names(item: Dataset, keyword: str, reading: Reading) -> tuple[str, ..
 
 
 def whole_number(
-    item: Dataset, keyword: str, reading: Reading, unusable: WarningCode | None = None
+    item: DataSet, keyword: str, reading: Reading, unusable: WarningCode | None = None
 ) -> int | None:
     """An IS from 0 to 2147483647. `2.0` is 2; `1.5` and `-1` are None with warning `unusable`."""
     value = clean(raw_text(item, keyword, reading))
@@ -118,15 +103,15 @@ def whole_number(
     return number
 
 
-def whole_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int | None, ...]:
+def whole_numbers(item: DataSet, keyword: str, reading: Reading) -> tuple[int | None, ...]:
     """All values of an IS; None for each that is no whole number from 0 to 2147483647."""
     value = clean(raw_text(item, keyword, reading))
     return tuple(_whole(clean(part)) for part in value.split("\\")) if value else ()
 
 
-def unsigned_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int, ...]:
+def unsigned_numbers(item: DataSet, keyword: str, reading: Reading) -> tuple[int, ...]:
     """Values of a binary US or UL element."""
-    packed = _packed(item, keyword)
+    packed = _packed(item, keyword, reading)
     if packed is None:
         return tuple(n for n in whole_numbers(item, keyword, reading) if n is not None)
     data, order, vr = packed
@@ -134,11 +119,11 @@ def unsigned_numbers(item: Dataset, keyword: str, reading: Reading) -> tuple[int
     return struct.unpack(f"{order}{len(data) // size}{letter}", data[: len(data) // size * size])
 
 
-def singles(item: Dataset, keyword: str, reading: Reading) -> tuple[float, ...]:
+def singles(item: DataSet, keyword: str, reading: Reading) -> tuple[float, ...]:
     """Values of an FL element (binary32), NaN and infinities as they are; empty if its length is no multiple
     of 4.
     """
-    packed = _packed(item, keyword)
+    packed = _packed(item, keyword, reading)
     if packed is None:
         sent = clean(raw_text(item, keyword, reading))
         return tuple(_float(value) for value in sent.split("\\")) if sent else ()
@@ -146,13 +131,13 @@ def singles(item: Dataset, keyword: str, reading: Reading) -> tuple[float, ...]:
     return struct.unpack(f"{order}{len(data) // 4}f", data) if len(data) % 4 == 0 else ()
 
 
-def decimal(item: Dataset, keyword: str, reading: Reading) -> float | None:
+def decimal(item: DataSet, keyword: str, reading: Reading) -> float | None:
     """First finite value of a DS, or None."""
     values = map(_float, clean(raw_text(item, keyword, reading)).split("\\"))
     return next(filter(math.isfinite, values), None)
 
 
-def decimals(item: Dataset, keyword: str, reading: Reading) -> tuple[int | float, ...]:
+def decimals(item: DataSet, keyword: str, reading: Reading) -> tuple[int | float, ...]:
     """All values of a DS, ints when whole; NaN for each that is no number."""
     sent = raw_text(item, keyword, reading).strip(_PADDING)
     return tuple(_plain(_float(value)) for value in sent.split("\\")) if sent else ()
@@ -166,23 +151,13 @@ def coordinate(value: float) -> int | float:
     return _plain(shortest)
 
 
-def items(item: Dataset, keyword: str, reading: Reading) -> list[Dataset]:
-    """Items of a sequence; one that cannot be read counts as empty (`dataset_incomplete`)."""
-    element = _element(item, keyword)
-    if element is None:
-        return []
-    try:
-        if isinstance(element, RawDataElement) and element.value and element.value[:4] not in _ITEM_TAGS:
-            raise ValueError  # pydicom takes any eight bytes for the start of an item
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore")
-            value = item[element.tag].value
-    except Exception:  # noqa: BLE001  pydicom raises whatever the bytes provoke
-        reading.warn_once(WarningCode.DATASET_INCOMPLETE)
-        return []
-    if isinstance(value, Sequence):
-        return list(value)
-    if value:
+def items(item: DataSet, keyword: str, reading: Reading) -> list[DataSet]:
+    """Items of a sequence; one that is none counts as empty (`dataset_incomplete`)."""
+    reading.budget.step()
+    element = item.elements.get(tag_of(keyword))
+    if isinstance(element, list):
+        return element
+    if element is not None and element[2]:
         reading.warn_once(WarningCode.DATASET_INCOMPLETE)
     return []
 
@@ -192,11 +167,11 @@ def clean(value: str) -> str:
     return " ".join(_CONTROL.sub(" ", value).split())
 
 
-def _element(item: Dataset, keyword: str) -> RawDataElement | DataElement | None:
-    """The element as it was read, or None; never converted on the way."""
-    tag = tag_of(keyword)
-    element: object = item.get_item(tag, keep_deferred=True) if tag in item else None
-    return element if isinstance(element, RawDataElement | DataElement) else None
+def _element(item: DataSet, keyword: str, reading: Reading) -> Element | None:
+    """The element that is no sequence, or None."""
+    reading.budget.step()
+    element = item.elements.get(tag_of(keyword))
+    return element if isinstance(element, tuple) else None
 
 
 def _whole(value: str) -> int | None:
@@ -218,26 +193,26 @@ def _float(value: str) -> float:
         return math.nan
 
 
-def _packed(item: Dataset, keyword: str) -> tuple[bytes, str, str] | None:
-    """Bytes, struct byte order and VR of an element held in binary; None for text or converted ones.
+def _packed(item: DataSet, keyword: str, reading: Reading) -> tuple[bytes, str, str] | None:
+    """Bytes, struct byte order and VR of an element held in binary; None for text.
 
     In implicit VR and as UN, the VR is the dictionary's.
     """
-    element = _element(item, keyword)
+    element = _element(item, keyword, reading)
     if element is None:
         return b"", "<", ""
-    if not isinstance(element, RawDataElement) or element.VR in ("IS", "DS"):
+    sent = element[0].decode("ascii")
+    if sent in ("IS", "DS"):
         return None
-    order = "<" if element.is_little_endian or element.VR == "UN" else ">"
-    vr = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
-    return bytes(element.value or b""), order, vr
+    order = "<" if item.little or sent == "UN" else ">"
+    vr = vr_of(tag_of(keyword)).decode("ascii") if sent in ("", "UN") else sent
+    return item.value_of(element), order, vr
 
 
-def _decoded(value: bytes, item: Dataset, reading: Reading) -> str:
+def _decoded(value: bytes, item: DataSet, reading: Reading) -> str:
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
-    charset = item.original_character_set or "iso8859"
-    encodings = [charset] if isinstance(charset, str) else list(charset)
+    encodings = item.encodings
     if b"\x1b" in value:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
@@ -245,7 +220,7 @@ def _decoded(value: bytes, item: Dataset, reading: Reading) -> str:
     else:
         # pydicom's name of the default repertoire, iso8859, would make any byte a Latin-1 letter (PS3.5
         # 6.1.2.1)
-        encoding = "ascii" if encodings[0] == "iso8859" else encodings[0]
+        encoding = "ascii" if encodings[0] == default_encoding else encodings[0]
         decoded = value.decode(encoding, errors="replace")
     if "\ufffd" in decoded:
         reading.warn_once(WarningCode.TEXT_UNDECODABLE)

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from processors.core.events import Code, Concept
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.dicom.codes import code, first_code, is_code
-from processors.dicom.reading import Reading
+from tests.builders.readings import reading_of
 
 
 def entry(**attributes: str) -> Dataset:
@@ -61,8 +61,8 @@ LONG = "CASE-LONG-CODE-00042"
     ],
 )
 def test_codes(attributes: dict[str, str], expected: Concept, warnings: list[str]) -> None:
-    reading = Reading(Dataset())
-    assert code(entry(**attributes), reading) == expected
+    reading = reading_of(entry(**attributes))
+    assert code(reading.dataset, reading) == expected
     assert reading.warnings == warnings
 
 
@@ -73,6 +73,7 @@ def test_a_private_scheme_is_named_by_the_objects_own_list() -> None:
         entry(CodingSchemeDesignator="99CASE", CodingSchemeUID="2.999.5"),
     ]
     dataset.ConceptNameCodeSequence = [entry(), entry(CodeValue="ABC", CodingSchemeDesignator="99CASE")]
-    concept = first_code(dataset, "ConceptNameCodeSequence", Reading(dataset))
+    reading = reading_of(dataset)
+    concept = first_code(reading.dataset, "ConceptNameCodeSequence", reading)
     assert is_code(concept, "urn:oid:2.999.5", "ABC")
     assert not is_code(concept, DCM, "ABC")

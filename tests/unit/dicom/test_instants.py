@@ -6,8 +6,8 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydicom.dataset import Dataset
 
+from processors.dicom.data_set import DataSet
 from processors.dicom.instants import instant
 from processors.dicom.reading import Reading
 
@@ -38,7 +38,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_dates_and_times(da: str, tm: str, expected: str, warnings: list[str]) -> None:
-    reading = Reading(Dataset())
+    reading = Reading(DataSet())
     assert instant(da, tm, "+0100", None, reading) == expected
     assert reading.warnings == warnings
 
@@ -56,13 +56,13 @@ def test_dates_and_times(da: str, tm: str, expected: str, warnings: list[str]) -
     ],
 )
 def test_zones(offset: str, site_zone: tzinfo | None, ending: str, warnings: list[str]) -> None:
-    reading = Reading(Dataset())
+    reading = Reading(DataSet())
     expected = f"2024-07-01T12:00:00{ending}" if ending else ""
     assert instant("20240701", "120000", offset, site_zone, reading) == expected
     assert reading.warnings == warnings
 
 
 def test_local_mean_time_has_no_fhir_offset() -> None:
-    reading = Reading(Dataset())
+    reading = Reading(DataSet())
     assert instant("18900101", "120000", "", BERLIN, reading) == ""
     assert reading.warnings == ["tz_unusable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import zlib
+from typing import cast
 
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -20,6 +21,7 @@ from pydicom.uid import (
 
 from processors.core.events import Stamp
 from processors.dicom import ReadingPolicy, event_of_object
+from processors.dicom.data_set import Element
 from processors.dicom.read import read_object
 from processors.dicom.reading import DEFAULT_POLICY, Reading
 from processors.dicom.values import items, text
@@ -179,7 +181,8 @@ def test_an_icon_longer_than_its_item_swallows_nothing() -> None:
     sequence = b"\x88\x00\x00\x02SQ\x00\x00" + struct.pack("<I", short + 8) + item
     after = element(0x00900010, b"LO", b"here")
     reading = read_object(encoded(ct(1)) + sequence + after)
-    assert reading.dataset[0x0090, 0x0010].value == "here"
+    (_, at, length) = cast("Element", reading.dataset.elements[0x00900010])
+    assert reading.dataset.data[at : at + length] == b"here"
     assert len(items(reading.dataset, "IconImageSequence", reading)) == 1
     assert reading.warnings == ["dataset_incomplete"]
 
@@ -207,6 +210,15 @@ def test_limits_of_size() -> None:
     assert refusal(bomb, ReadingPolicy(max_object_bytes=100)).code == DeadLetterCode.TOO_LARGE
 
 
+def test_limits_of_time() -> None:
+    slow = ReadingPolicy(time_budget_s=0)
+    item = b"\xfe\xff\x00\xe0\x00\x00\x00\x00"
+    nested = encoded(ct(1)) + element(0x0040A730, b"SQ", item * 1000, long=True)
+    assert refusal(nested, slow).code == DeadLetterCode.TIME_BUDGET_EXCEEDED
+    deflated = part_10(zlib.compress(bare(ct(1)), wbits=-15), DeflatedExplicitVRLittleEndian)
+    assert refusal(deflated, slow).code == DeadLetterCode.TIME_BUDGET_EXCEEDED
+
+
 def test_limits_of_number() -> None:
     assert refusal(encoded(ct(1)), ReadingPolicy(max_elements=5)).code == DeadLetterCode.TIME_BUDGET_EXCEEDED
 
@@ -220,11 +232,23 @@ def test_what_is_no_dicom_is_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("charset", "warnings"),
-    [("ISO_IR 192", []), ("ISO IR 192", []), ("ISO_2022_IR_6", []), ("Not Supplied", ["charset_unknown"])],
+    [
+        ("ISO_IR 192", []),
+        ("ISO IR 192", []),
+        ("ISO_2022_IR_6", ["text_undecodable"]),
+        ("utf-8", []),
+        ("Not Supplied", ["charset_unknown", "text_undecodable"]),
+        ("hex", ["charset_unknown", "text_undecodable"]),
+        ("punycode", ["charset_unknown", "text_undecodable"]),
+        ("undefined", ["charset_unknown", "text_undecodable"]),
+    ],
 )
 def test_character_sets_by_name(charset: str, warnings: list[str]) -> None:
     data = element(0x00080005, b"CS", charset.encode().ljust((len(charset) + 1) // 2 * 2)) + bare(ct(1))
-    assert read_object(part_10(data, "1.2.840.10008.1.2.1")).warnings == warnings
+    name = element(0x00200060, b"CS", "Ж ".encode())
+    reading = read_object(part_10(data + name, "1.2.840.10008.1.2.1"))
+    read = text(reading.dataset, "Laterality", reading)
+    assert (reading.warnings, read == "Ж") == (warnings, "text_undecodable" not in warnings)
 
 
 @pytest.mark.parametrize("whole", [golden_g3(), golden_g4(), encoded(ct(1)), nested(20, defined=False)])

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pydicom.dataset import Dataset
 
 from processors.core.events import Region
-from processors.dicom.reading import Reading
 from processors.dicom.spatial import plane_regions, space_region
+from tests.builders.readings import reading_of
 from tests.unit.dicom.report_items import scoord, scoord3d
 
 NAN = float("nan")
 
 
 def plane(item: Dataset) -> tuple[Region, ...]:
-    return plane_regions(item, Reading(item))
+    reading = reading_of(item)
+    return plane_regions(reading.dataset, reading)
+
+
+def space(item: Dataset) -> Region | None:
+    reading = reading_of(item)
+    return space_region(reading.dataset, reading)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_multipoint_is_a_point_each() -> None:
         ("", (1, 1)),
         ("POINT", (NAN, 1)),
         ("POLYLINE", (NAN, NAN, 1, 1, 2, 2)),
-        ("POINT", (1e39, 1)),
+        ("POINT", (math.inf, 1)),
     ],
 )
 def test_plane_region_with_a_wrong_count_or_number_is_none(
@@ -89,7 +97,7 @@ TRIANGLE = (0, 0, 5, 1, 0, 5, 1, 1, 5)
 )
 def test_space_region(graphic_type: str, data: tuple[float, ...], coordinates: tuple[float, ...]) -> None:
     item = scoord3d(graphic_type, data)
-    assert space_region(item, Reading(item)) == Region(graphic_type.lower(), coordinates)
+    assert space(item) == Region(graphic_type.lower(), coordinates)
 
 
 @pytest.mark.parametrize(
@@ -107,4 +115,4 @@ def test_space_region_that_is_open_or_has_a_wrong_count_is_none(
     graphic_type: str, data: tuple[float, ...]
 ) -> None:
     item = scoord3d(graphic_type, data)
-    assert space_region(item, Reading(item)) is None
+    assert space(item) is None

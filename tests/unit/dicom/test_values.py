@@ -5,10 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
 
+from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.uids import required_uid, uid
 from processors.dicom.values import (
@@ -29,31 +27,30 @@ from processors.errors import DeadLetterCode, Refused, WarningCode
 
 
 def reading_of(
-    keyword: str, value: bytes, vr: str = "LO", *, charset: str | list[str] = "iso8859"
+    keyword: str, value: bytes, vr: str = "LO", *, charset: tuple[str, ...] = ("iso8859",)
 ) -> Reading:
-    """A data set of one element, as it comes from a file; `charset` by pydicom's name."""
-    tag = BaseTag(tag_of(keyword))
-    dataset = Dataset({tag: RawDataElement(tag, vr, len(value), value, 0, False, True)})
-    dataset.set_original_encoding(False, True, charset)
+    """A data set of one element, as it comes from a file; `charset` by Python's names."""
+    dataset = DataSet(value, encodings=charset)
+    dataset.elements[tag_of(keyword)] = (vr.encode(), 0, len(value))
     return Reading(dataset)
 
 
 @pytest.mark.parametrize(
     ("value", "charset", "expected", "warnings"),
     [
-        (b" Lung ", "iso8859", "Lung", []),
-        (b"Lung\\Axial", "iso8859", "Lung\\Axial", ["multivalued_text"]),
-        (b"a\x00\x1b\x07b", "UTF8", "a b", []),
-        (b"  \x00", "iso8859", "", []),
-        ("Ж".encode("cp1251"), "iso8859", "\ufffd", ["text_undecodable"]),
-        ("relevé".encode(), "UTF8", "relevé", []),
-        ("relevé".encode()[:-1], "UTF8", "relev\ufffd", ["text_undecodable"]),
-        ("relevé".encode("latin-1"), "latin_1", "relevé", []),
-        (b"\xed\xa0\x80", "UTF8", "\ufffd\ufffd\ufffd", ["text_undecodable"]),
-        (b"\x1b$B;3ED\x1b(B", ["iso8859", "iso2022_jp"], "山田", []),
+        (b" Lung ", ("iso8859",), "Lung", []),
+        (b"Lung\\Axial", ("iso8859",), "Lung\\Axial", ["multivalued_text"]),
+        (b"a\x00\x1b\x07b", ("UTF8",), "a b", []),
+        (b"  \x00", ("iso8859",), "", []),
+        ("Ж".encode("cp1251"), ("iso8859",), "\ufffd", ["text_undecodable"]),
+        ("relevé".encode(), ("UTF8",), "relevé", []),
+        ("relevé".encode()[:-1], ("UTF8",), "relev\ufffd", ["text_undecodable"]),
+        ("relevé".encode("latin-1"), ("latin_1",), "relevé", []),
+        (b"\xed\xa0\x80", ("UTF8",), "\ufffd\ufffd\ufffd", ["text_undecodable"]),
+        (b"\x1b$B;3ED\x1b(B", ("iso8859", "iso2022_jp"), "山田", []),
     ],
 )
-def test_text(value: bytes, charset: str | list[str], expected: str, warnings: list[str]) -> None:
+def test_text(value: bytes, charset: tuple[str, ...], expected: str, warnings: list[str]) -> None:
     reading = reading_of("SeriesDescription", value, charset=charset)
     assert text(reading.dataset, "SeriesDescription", reading) == expected
     assert reading.warnings == warnings
@@ -168,7 +165,7 @@ def test_uids_that_may_pass(value: bytes, expected: str, warnings: list[str]) ->
     ],
 )
 def test_uids_that_may_not(value: bytes, code: DeadLetterCode) -> None:
-    reading = reading_of("SeriesInstanceUID", value, "UI", charset="UTF8")
+    reading = reading_of("SeriesInstanceUID", value, "UI", charset=("UTF8",))
     with pytest.raises(Refused) as refused:
         required_uid(reading.dataset, "SeriesInstanceUID", reading)
     assert (refused.value.code, refused.value.tag) == (code, "(0020,000E)")

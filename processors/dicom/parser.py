@@ -1,20 +1,25 @@
-"""The shape of a data set, walked before it is parsed: how deep, how far, and where its bytes are wrong.
+"""Bytes to a data set in one walk: every header is met once, and what is wrong with one costs itself only.
 
-Rules of this file: headers and lengths only, no values. pydicom detects none of this: it reads a cut header
-as if it were whole, takes a junk VR for a length that swallows the rest, and follows nesting into
-RecursionError. The walk is iterative, visits each header once, and copies nothing.
+Rules of this file: headers and lengths, no values. pydicom's own reader detects no damage: it reads a cut
+header as if it were whole, takes a junk VR for a length that swallows the rest, follows nesting into
+RecursionError, and takes five times as long. The walk is iterative, copies nothing, and keeps to the budget.
 """
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from processors.dicom.data_set import Buffer, DataSet
 from processors.dicom.element_headers import (
     ITEM,
     ITEM_END,
     PIXEL_DATA,
     SEQUENCE_END,
+    SHORT,
     UNDEFINED,
     ElementHeader,
     Encoding,
@@ -23,11 +28,18 @@ from processors.dicom.element_headers import (
     vr_of,
 )
 from processors.dicom.reading import ReadingPolicy
+from processors.dicom.time_budget import TimeBudget
 from processors.errors import DeadLetterCode, Refused, WarningCode
 
 _LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
 _BIG_ITEMS = (b"\xff\xfe\xe0\x00", b"\xff\xfe\xe0\xdd")
-
+_EXPLICIT = {True: struct.Struct("<HH2sH").unpack_from, False: struct.Struct(">HH2sH").unpack_from}
+_IMPLICIT = {True: struct.Struct("<HHI").unpack_from, False: struct.Struct(">HHI").unpack_from}
+"""By whether it is little endian."""
+_PLAIN = SHORT - {b"UN"}
+_APART = {0xFFFE, 0x7FE0}
+"""Groups of item tags and of pixel data."""
+_NULS = re.compile(rb"\x00*")
 
 _UNCOUNTED = 4096
 """How far an icon may run past the length around it, in bytes: 8 a fragment are known to be left out. Without
@@ -35,11 +47,8 @@ a bound, nested icons could make the walk quadratic."""
 
 
 @dataclass(slots=True)
-class Shape:
-    """What may be parsed: bytes up to `end`, with `patches` (position → bytes, same length) applied."""
-
-    end: int = 0
-    patches: dict[int, bytes] = field(default_factory=dict)
+class Parsed:
+    data_set: DataSet
     warnings: list[WarningCode] = field(default_factory=list)
 
     def warn(self, code: WarningCode) -> None:
@@ -51,47 +60,56 @@ class Shape:
 class _Container:
     """A sequence, or a set of elements: an item, or the data set itself."""
 
-    is_sequence: bool
+    data_set: DataSet
+    """The elements; of a sequence those around it."""
     end: int
     """Where it must have ended: its own length's, else that of the container around it."""
     encoding: Encoding
-    length_at: int = -1
-    """Position of its 4 byte length; -1 if undefined or the data set itself."""
-    value_at: int = 0
-    seal_at: int = -1
-    """Position of an undefined length, to be made a defined one once the end is known; else -1."""
+    depth: int = 0
+    """Sequences around it, itself included."""
+    is_defined: bool = False
+    """It has a length."""
+    items: list[DataSet] | None = None
+    """Of a sequence, None for a set of elements."""
 
 
 class _Malformed(Exception):
     """The bytes of this place fit no element; a signal between the functions of this file."""
 
 
-def shape_of(data: bytes, start: int, encoding: Encoding, policy: ReadingPolicy) -> Shape:
+def parse(data: Buffer, start: int, encoding: Encoding, policy: ReadingPolicy, budget: TimeBudget) -> Parsed:
     """Walk the data set that begins at `start` up to pixel data, its end, or the place where it breaks.
 
     A nested break costs its sequence (`dataset_incomplete`); a break at the top costs what follows.
     Raises Refused: `nesting_too_deep` and `time_budget_exceeded` beyond the policy's numbers,
     `truncated_header` if the bytes end within an element before pixel data.
     """
-    return _Walk(data, start, encoding, policy).run()
+    return _Walk(data, start, encoding, policy, budget).run()
 
 
 class _Walk:
-    def __init__(self, data: bytes, start: int, encoding: Encoding, policy: ReadingPolicy) -> None:
+    def __init__(
+        self, data: Buffer, start: int, encoding: Encoding, policy: ReadingPolicy, budget: TimeBudget
+    ) -> None:
         self.data = data
+        self.size = len(data)
         self.at = start
-        self.top_at = start
         self.top_tag = 0
         self.max_depth = policy.max_depth
         self.steps_left = policy.max_elements
-        self.stack = [_Container(False, len(data), encoding, value_at=start)]
-        self.shape = Shape(len(data))
-        self.padding_at = -1
+        self.budget = budget
+        root = DataSet(data, encoding.little)
+        self.stack = [_Container(root, self.size, encoding)]
+        self.parsed = Parsed(root)
+        self.filled_at = self.filled_to = -1
 
-    def run(self) -> Shape:
+    def run(self) -> Parsed:
         while self.stack:
             inner = self.stack[-1]
+            if inner.items is None:
+                self._plain(inner)
             self.steps_left -= 1
+            self.budget.step()
             if self.steps_left < 0:
                 raise Refused(
                     DeadLetterCode.TIME_BUDGET_EXCEEDED,
@@ -101,45 +119,84 @@ class _Walk:
             try:
                 if self.at >= inner.end:
                     self._close(inner)
-                elif inner.is_sequence:
-                    self._item(inner)
+                elif inner.items is not None:
+                    self._item(inner, inner.items)
                 elif self._element(inner):
                     break
             except _Malformed:
                 if self._give_up():
                     break
-        return self.shape
+        return self.parsed
+
+    def _plain(self, inner: _Container) -> None:
+        """Plain elements one after the other, as nearly all are; the run ends at what wants a closer look."""
+        implicit, little = inner.encoding
+        run = self._plain_implicit if implicit else self._plain_explicit
+        before = self.at
+        tag = run(inner.data_set.elements, inner.end, (_IMPLICIT if implicit else _EXPLICIT)[little])
+        if self.at > before and len(self.stack) == 1:
+            self.top_tag = tag
+
+    def _plain_explicit(
+        self, elements: dict[int, Any], end: int, unpack: Callable[[Buffer, int], tuple[Any, ...]]
+    ) -> int:
+        data, at, steps, tag = self.data, self.at, self.steps_left, 0
+        while at + 8 <= end and steps > 0:
+            group, element, vr, length = unpack(data, at)
+            after = at + 8 + length
+            if vr not in _PLAIN or after > end or group == 0xFFFE:
+                break
+            tag = group << 16 | element
+            elements[tag] = (vr, at + 8, length)
+            at = after
+            steps -= 1
+        self.at, self.steps_left = at, steps
+        return tag
+
+    def _plain_implicit(
+        self, elements: dict[int, Any], end: int, unpack: Callable[[Buffer, int], tuple[Any, ...]]
+    ) -> int:
+        data, at, steps, tag = self.data, self.at, self.steps_left, 0
+        while at + 8 <= end and steps > 0:
+            group, element, length = unpack(data, at)
+            next_tag = group << 16 | element
+            after = at + 8 + length
+            if after > end or not group & 0xFF or group in _APART or vr_of(next_tag) == b"SQ":
+                break
+            tag = next_tag
+            elements[tag] = (b"", at + 8, length)
+            at = after
+            steps -= 1
+        self.at, self.steps_left = at, steps
+        return tag
 
     def _close(self, inner: _Container) -> None:
         """The innermost container is used up. One of undefined length wants a delimiter first."""
-        if inner.length_at < 0 and len(self.stack) > 1:
+        if not inner.is_defined and len(self.stack) > 1:
             self._cut_or_malformed(inner)
         if self.at > inner.end:
             raise _Malformed
         self.stack.pop()
 
-    def _item(self, sequence: _Container) -> None:
+    def _item(self, sequence: _Container, items: list[DataSet]) -> None:
         header = self._header(sequence)
-        if header.tag == SEQUENCE_END and sequence.length_at < 0:
+        if header.tag == SEQUENCE_END and not sequence.is_defined:
             self.at = header.value_at
             self.stack.pop()
-            if sequence.seal_at >= 0:
-                order = "<" if self.stack[-1].encoding.little else ">"
-                self.shape.patches[sequence.seal_at] = struct.pack(f"{order}I", self.at - sequence.value_at)
         elif header.tag == ITEM:
-            self._enter(header, sequence, is_sequence=False, encoding=self._inside(header, sequence))
+            encoding = self._inside(header, sequence)
+            item = DataSet(self.data, encoding.little, sequence.data_set)
+            items.append(item)
+            self._enter(header, sequence, _Container(item, sequence.end, encoding, sequence.depth))
         else:
             raise _Malformed
 
     def _element(self, inner: _Container) -> bool:
         """One element; True when the walk is over."""
         top = len(self.stack) == 1
-        if top:
-            self.top_at = self.at
-            if self.data[self.at] == 0 and self._is_padding():
-                self.shape.warn(WarningCode.NONCONFORMANT_PART10)
-                self.shape.end = self.at
-                return True
+        if top and self.data[self.at] == 0 and self._is_padding():
+            self.parsed.warn(WarningCode.NONCONFORMANT_PART10)
+            return True
         header = self._header(inner)
         if top:
             self.top_tag = header.tag
@@ -149,22 +206,32 @@ class _Walk:
         if header.tag >> 16 == 0xFFFE:
             self._end_item(header, inner)
         elif _is_sequence(header) and self._holds_items(header, inner):
-            depth = sum(container.is_sequence for container in self.stack) + 1
-            if depth > self.max_depth:
-                raise Refused(
-                    DeadLetterCode.NESTING_TOO_DEEP,
-                    f"sequences are nested more than {self.max_depth} levels deep",
-                    tag_text_of(self.top_tag),
-                )
-            self._enter(header, inner, is_sequence=True, encoding=self._contents(header, inner))
-        elif header.length == UNDEFINED:
-            self._fragments(header, inner)
+            self._enter_sequence(header, inner)
         else:
-            self._pass(header.value_at + header.length, inner)
+            start = header.value_at
+            if header.length == UNDEFINED:
+                self._fragments(header, inner)
+            else:
+                self._pass(start + header.length, inner)
+            inner.data_set.elements[header.tag] = (header.vr, start, self.at - start)
         return False
 
+    def _enter_sequence(self, header: ElementHeader, inner: _Container) -> None:
+        if inner.depth >= self.max_depth:
+            raise Refused(
+                DeadLetterCode.NESTING_TOO_DEEP,
+                f"sequences are nested more than {self.max_depth} levels deep",
+                tag_text_of(self.top_tag),
+            )
+        items: list[DataSet] = []
+        inner.data_set.elements[header.tag] = items
+        encoding = self._contents(header, inner)
+        self._enter(
+            header, inner, _Container(inner.data_set, inner.end, encoding, inner.depth + 1, items=items)
+        )
+
     def _header(self, inner: _Container) -> ElementHeader:
-        """The header here; one with a junk VR is patched if what it means can be told."""
+        """The header here; one with a junk VR as what it can be told to mean."""
         try:
             header = header_at(self.data, self.at, inner.encoding)
         except struct.error:
@@ -178,36 +245,25 @@ class _Walk:
         raise _Malformed
 
     def _mended(self, inner: _Container) -> ElementHeader:
-        self.shape.warn(WarningCode.BAD_VR)
+        self.parsed.warn(WarningCode.BAD_VR)
         mended = junk_header_at(self.data, self.at, inner.end, inner.encoding)
         if mended is None:
             raise _Malformed
-        header, vr = mended
-        if vr:
-            self.shape.patches[self.at + 4] = vr
-        return header
+        return mended
 
-    def _enter(
-        self, header: ElementHeader, outer: _Container, *, is_sequence: bool, encoding: Encoding
-    ) -> None:
+    def _enter(self, header: ElementHeader, outer: _Container, inner: _Container) -> None:
         self.at = header.value_at
-        if header.length == UNDEFINED:
-            # a defined length makes pydicom leave the value unparsed until asked for; and it looks for the
-            # end of a little endian UN sequence in big endian, and never finds it
-            sealed = is_sequence and (len(self.stack) == 1 or encoding.little != outer.encoding.little)
-            seal_at = header.value_at - 4 if sealed else -1
-            inner = _Container(is_sequence, outer.end, encoding, value_at=header.value_at, seal_at=seal_at)
-            self.stack.append(inner)
-            return
-        end = header.value_at + header.length
-        if end > outer.end:
-            self._cut_or_malformed(outer)
-        self.stack.append(_Container(is_sequence, end, encoding, header.value_at - 4, header.value_at))
+        if header.length != UNDEFINED:
+            inner.is_defined = True
+            inner.end = header.value_at + header.length
+            if inner.end > outer.end:
+                self._cut_or_malformed(outer)
+        self.stack.append(inner)
 
     def _end_item(self, header: ElementHeader, inner: _Container) -> None:
         if header.tag != ITEM_END or len(self.stack) == 1:
             raise _Malformed
-        self.at = header.value_at if inner.length_at < 0 else inner.end
+        self.at = inner.end if inner.is_defined else header.value_at
         self.stack.pop()
 
     def _pass(self, after: int, inner: _Container) -> None:
@@ -217,7 +273,7 @@ class _Walk:
 
     def _cut_or_malformed(self, inner: _Container | None = None) -> None:
         """Past the end of the bytes themselves the object is cut; past a container's, lengths disagree."""
-        if inner is None or inner.end == len(self.data):
+        if inner is None or inner.end == self.size:
             raise Refused(
                 DeadLetterCode.TRUNCATED_HEADER,
                 "the bytes end within an element before pixel data",
@@ -229,38 +285,36 @@ class _Walk:
         """Encapsulated data in a header, an icon's as a rule. Its own delimiter is surer than a length around
         it that was counted without the encapsulation: such lengths are mended.
         """
-        limit = min(len(self.data), inner.end + _UNCOUNTED)
-        after = fragments_end(self.data, header.value_at, limit, inner.encoding)
+        limit = min(self.size, inner.end + _UNCOUNTED)
+        after = fragments_end(self.data, header.value_at, limit, inner.encoding, self.budget)
         if after < 0:
             self._cut_or_malformed(inner)
         for outer in self.stack[1:]:
             if outer.end < after:
-                if outer.length_at >= 0:
-                    order = "<" if inner.encoding.little else ">"
-                    self.shape.patches[outer.length_at] = struct.pack(f"{order}I", after - outer.value_at)
                 outer.end = after
-                self.shape.warn(WarningCode.DATASET_INCOMPLETE)
+                self.parsed.warn(WarningCode.DATASET_INCOMPLETE)
         self.at = after
 
     def _pixel_data(self, header: ElementHeader) -> None:
-        self.shape.end = self.top_at
         after = header.value_at + header.length
         if header.length == UNDEFINED:
-            after = fragments_end(self.data, header.value_at, len(self.data), self.stack[0].encoding)
-        if after < 0 or after > len(self.data):
-            self.shape.warn(WarningCode.TRUNCATED_PIXEL_DATA)
+            encoding = self.stack[0].encoding
+            after = fragments_end(self.data, header.value_at, self.size, encoding, self.budget)
+        if after < 0 or after > self.size:
+            self.parsed.warn(WarningCode.TRUNCATED_PIXEL_DATA)
 
     def _give_up(self) -> bool:
-        """Go on after the innermost sequence of defined length, which pydicom leaves unparsed until asked
-        for; without one, end before the top level element that broke (True).
+        """Go on after the innermost sequence of defined length, which counts as empty; without one, end
+        at the top level element that broke (True).
         """
-        self.shape.warn(WarningCode.DATASET_INCOMPLETE)
+        self.parsed.warn(WarningCode.DATASET_INCOMPLETE)
         while len(self.stack) > 1:
             container = self.stack.pop()
-            if container.is_sequence and container.length_at >= 0:
-                self.at = container.end
-                return False
-        self.shape.end = self.top_at
+            if container.items is not None:
+                container.items.clear()
+                if container.is_defined:
+                    self.at = container.end
+                    return False
         return True
 
     def _inside(self, item: ElementHeader, sequence: _Container) -> Encoding:
@@ -283,22 +337,24 @@ class _Walk:
 
     def _is_padding(self) -> bool:
         """Whether only NUL bytes follow: some writers fill up to a block size."""
-        if self.padding_at < 0:
-            self.padding_at = len(self.data.rstrip(b"\x00"))
-        return self.at >= self.padding_at
+        if not self.filled_at <= self.at < self.filled_to:
+            found = _NULS.match(self.data, self.at)
+            self.filled_at, self.filled_to = self.at, found.end() if found else self.at
+        return self.filled_to == self.size
 
 
-def fragments_end(data: bytes, at: int, end: int, encoding: Encoding) -> int:
+def fragments_end(data: Buffer, at: int, end: int, encoding: Encoding, budget: TimeBudget) -> int:
     """Position after the sequence delimiter of encapsulated data that begins at `at`.
 
     -1 if it does not come by `end`.
     """
-    headers = struct.Struct("<HHI" if encoding.little else ">HHI")
+    unpack = _IMPLICIT[encoding.little]
     while at + 8 <= end:
-        group, element, length = headers.unpack_from(data, at)
+        budget.step()
+        group, element, length = unpack(data, at)
         tag = group << 16 | element
         if tag == SEQUENCE_END:
-            return at + 8
+            return int(at + 8)
         if tag != ITEM or length == UNDEFINED:
             return -1
         at += 8 + length
