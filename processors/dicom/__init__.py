@@ -4,8 +4,8 @@ Rules of this room: pydicom is imported here and nowhere else; whatever the byte
 leaves. In reading order: `read` (with `parser`, within a `time_budget`) and `json_model` make a `Reading` of
 bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` reads any
 instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers` what reports share;
-`key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets` are the readers of
-their classes.
+`key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets` are the readers
+of their classes.
 This file is the door.
 """
 

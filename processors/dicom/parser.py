@@ -80,7 +80,7 @@ class _Malformed(Exception):
 def parse(data: Buffer, start: int, encoding: Encoding, policy: ReadingPolicy, budget: TimeBudget) -> Parsed:
     """Walk the data set that begins at `start` up to pixel data, its end, or the place where it breaks.
 
-    A nested break costs its sequence (`dataset_incomplete`); a break at the top costs what follows.
+    A nested break costs its item or sequence (`dataset_incomplete`); a break at the top costs what follows.
     Raises Refused: `nesting_too_deep` and `time_budget_exceeded` beyond the policy's numbers,
     `truncated_header` if the bytes end within an element before pixel data.
     """
@@ -304,17 +304,16 @@ class _Walk:
             self.parsed.warn(WarningCode.TRUNCATED_PIXEL_DATA)
 
     def _give_up(self) -> bool:
-        """Go on after the innermost sequence of defined length, which counts as empty; without one, end
-        at the top level element that broke (True).
+        """Go on after the innermost item or sequence that has a length. It counts as empty, since what stands
+        before the break may be a value cut short. Without one, end at the element that broke (True).
         """
         self.parsed.warn(WarningCode.DATASET_INCOMPLETE)
         while len(self.stack) > 1:
             container = self.stack.pop()
-            if container.items is not None:
-                container.items.clear()
-                if container.is_defined:
-                    self.at = container.end
-                    return False
+            (container.data_set.elements if container.items is None else container.items).clear()
+            if container.is_defined:
+                self.at = container.end
+                return False
         return True
 
     def _inside(self, item: ElementHeader, sequence: _Container) -> Encoding:
