@@ -4,6 +4,7 @@ Rules of this room: pydicom is imported here and nowhere else; whatever the byte
 leaves. In reading order: `read` (with `parser`, within a `time_budget`) and `json_model` make a `Reading` of
 bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` reads any
 instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers` what reports share;
+`content_tree`, `report_context`, `cad`, `group_companions`, `spatial` what content trees say;
 `key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets` are the readers
 of their classes.
 This file is the door.
@@ -47,7 +48,7 @@ class _Reader(NamedTuple):
     alone is an empty document."""
 
 
-_TREE = ("ContentSequence", "ConceptNameCodeSequence")
+_TREE = ("ContentSequence", "ConceptNameCodeSequence", "FindingsSequenceTrial")
 _IMAGES = ("ReferencedSeriesSequence", "BlendingSequence", "GraphicAnnotationSequence")
 
 _READERS: dict[str, _Reader] = {

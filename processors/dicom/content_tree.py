@@ -18,6 +18,10 @@ from processors.errors import DeadLetterCode, Refused
 
 CONTENT_SEQUENCE_TAG = "(0040,A730)"
 
+_NESTED = ("ContentSequence",)
+_NESTED_TRIAL = ("ContentSequence", "FindingsSequenceTrial", "RelationshipSequenceTrial")
+"""The retired trial classes keep their content below Findings Sequence (0040,A020), without value types."""
+
 
 @dataclass(slots=True)
 class ContentItem:
@@ -68,13 +72,14 @@ def content_tree(reading: Reading, policy: ReadingPolicy) -> ContentTree:
     Raises Refused `nesting_too_deep` beyond `policy.max_depth` levels.
     """
     quiet = reading.quiet()
+    sequences = _NESTED_TRIAL if has(reading.dataset, "FindingsSequenceTrial") else _NESTED
     root = _item(reading.dataset, "1", None, reading)
     by_path: dict[str, ContentItem] = {}
     pending = [root]
     while pending:
         item = pending.pop()
         by_path[item.path] = item
-        nested = items(item.dataset, "ContentSequence", reading)
+        nested = [child for keyword in sequences for child in items(item.dataset, keyword, reading)]
         if nested and item.depth >= policy.max_depth:
             raise Refused(
                 DeadLetterCode.NESTING_TOO_DEEP, "content items are nested too deeply", CONTENT_SEQUENCE_TAG
@@ -92,7 +97,12 @@ def _item(dataset: DataSet, path: str, parent: ContentItem | None, reading: Read
         dataset=dataset,
         path=path,
         depth=parent.depth + 1 if parent else 1,
-        value_type=first(dataset, "ValueType", reading),
+        value_type=first(dataset, "ValueType", reading) or _implied_value_type(dataset),
         name=first_code(dataset, "ConceptNameCodeSequence", reading) or Concept(),
         parent=parent,
     )
+
+
+def _implied_value_type(dataset: DataSet) -> str:
+    """An item of a trial class that names instances is what became an IMAGE item."""
+    return "IMAGE" if has(dataset, "ReferencedSOPSequence") or has(dataset, "ReferencedImageSequence") else ""

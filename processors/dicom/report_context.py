@@ -1,4 +1,4 @@
-"""What content items inherit from those above: the observation they belong to, its site, an image library.
+"""What content items inherit from those above: their observation, its site, whether they are selected.
 
 Rules of this file: concept names of PS3.16 and what they mean for the items below; no references.
 """
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from processors.core.body_sites import coded_site
 from processors.core.events import Concept, Measurement
 from processors.core.vocabulary import DCM, SNOMED_CT
+from processors.dicom.cad import NOT_FOR_PRESENTATION, PRESENTATION_OPTIONAL, is_account, rendering_intent
 from processors.dicom.codes import first_code, is_code
 from processors.dicom.content_tree import ContentItem, ContentTree
 from processors.dicom.reading import Reading
@@ -31,7 +32,10 @@ class Context(NamedTuple):
     """The nearest NUM, CODE or measurement group above it (MAPPING 2.3)."""
     body_site: Concept | None = None
     """Finding Site of the nearest item above it that has one."""
-    in_library: bool = False
+    unselected: bool = False
+    """In an image library, in an account of algorithms, or not for presentation."""
+    category: tuple[Concept, ...] = ()
+    """Rendering intent, where a reader may leave the item out."""
 
 
 def contexts(tree: ContentTree, reading: Reading) -> dict[str, Context]:
@@ -41,13 +45,28 @@ def contexts(tree: ContentTree, reading: Reading) -> dict[str, Context]:
         context = found[item.path]
         if not item.children:
             continue
-        below = Context(
-            source=item if is_observation(item) else context.source,
-            body_site=finding_site(item, reading) or context.body_site,
-            in_library=context.in_library or _is_library(item),
-        )
+        below = _below(item, context, reading)
         found.update((child.path, below) for child in item.children)
     return found
+
+
+def _below(item: ContentItem, context: Context, reading: Reading) -> Context:
+    """Context of the item's children. What may or ought to be left out takes all below it along (PS3.4
+    O.2.2.1).
+    """
+    intent = rendering_intent(item, reading)
+    optional = (intent,) if intent and is_code(intent, DCM, PRESENTATION_OPTIONAL) else ()
+    return Context(
+        source=item if is_observation(item) else context.source,
+        body_site=finding_site(item, reading) or context.body_site,
+        unselected=(
+            context.unselected
+            or _is_library(item)
+            or is_account(item)
+            or is_code(intent, DCM, NOT_FOR_PRESENTATION)
+        ),
+        category=context.category or optional,
+    )
 
 
 def is_observation(item: ContentItem) -> bool:

@@ -29,12 +29,14 @@ class SopReferences(NamedTuple):
 
 
 def sop_references(content_item: DataSet, evidence: Evidence, reading: Reading) -> SopReferences:
-    """Instances that an IMAGE, WAVEFORM or COMPOSITE item names.
+    """Instances that an IMAGE, WAVEFORM or COMPOSITE item names; in the retired trial classes by Referenced
+    Image Sequence (0008,1140).
 
     Warning `reference_missing` where Referenced SOP Sequence (0008,1199), type 1, or a UID in it is missing,
     and where a frame number is none.
     """
     references = items(content_item, "ReferencedSOPSequence", reading)
+    references += items(content_item, "ReferencedImageSequence", reading)
     if not references:
         reading.warn(WarningCode.REFERENCE_MISSING)
     return named_instances(references, evidence, reading)

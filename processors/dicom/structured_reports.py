@@ -64,7 +64,7 @@ class _Report:
 
     def __init__(self, document: Document, tree: ContentTree, places: Evidence, reading: Reading) -> None:
         self.tried = False
-        """Something is referred to: a spatial or image item stands outside the image library."""
+        """Something is referred to: a spatial or image item stands where it is selected."""
         self.frames_unusable = False
         self._document = document
         self._tree = tree
@@ -80,7 +80,7 @@ class _Report:
         """Source items stand before what they rest on, all else in document order."""
         by_reference = []
         for item in self._tree.by_path.values():
-            if self._contexts[item.path].in_library:
+            if self._contexts[item.path].unselected:
                 continue
             self._companions.see(item)
             if item.value_type == "SCOORD":
@@ -190,6 +190,7 @@ class _Report:
             suffix=item.path,
             code=code,
             items=items,
+            category=self._contexts[item.path].category,
             body_site=self._contexts[item.path].body_site,
             content_item_path=item.path,
             frame_of_reference_uid=frame_of_reference_uid,
@@ -203,12 +204,14 @@ class _Report:
         key = f"{GroupKind.SOURCE_ITEM}|{source.path}"
         if key not in self._groups:
             self._focus[key] = {}
+            below = self._contexts[source.children[0].path]
             self._groups[key] = ReportedGroup(
                 kind=GroupKind.SOURCE_ITEM,
                 suffix=source.path,
                 code=ORIGINAL_SOURCE,
                 items=(self._content_item(source),),
-                body_site=self._contexts[source.children[0].path].body_site,
+                category=below.category,
+                body_site=below.body_site,
                 content_item_path=source.path,
                 measurements=measurements(source, self._reading),
             )

@@ -12,6 +12,7 @@ from tests.builders.goldens import (
     Message,
     Resource,
     arrival,
+    arrivals,
     event,
     g1,
     g7,
@@ -23,6 +24,7 @@ from tests.builders.images import ct, image
 from tests.builders.key_objects import RETENTION_EXPIRED, key_objects
 from tests.builders.structured_reports import evidence_of, polyline_report
 from tests.golden.timeline import Timeline, content, uids
+from tests.unit.dicom.cad_reports import mammogram, mammography_report
 
 DAY_S = 86_400
 
@@ -106,6 +108,20 @@ def test_e5_a_reference_that_waits_in_vain_is_put_aside_and_still_revived() -> N
     timeline.send(images)
     published = {r["id"]: content(r) for r in timeline.wait(10)}
     assert [published[each["id"]] for each in g7().expected] == g7().expected
+
+
+def test_e6_a_finding_is_on_one_image_of_the_cad_library() -> None:
+    views = [mammogram(number) for number in range(1, 5)]
+    references, timeline = outcome([*arrivals(views), reported(mammography_report(), "11:00")])
+    regions = [r for r in references.values() if r["seriesUid"] == "2.999.1.6" and "focus" in r]
+    assert {r["code"]["coding"][0]["display"]: [i["uid"] for i in r["instance"]] for r in regions} == {
+        "Center": ["2.999.1.6.2"],
+        "Outline": ["2.999.1.6.2"],
+    }
+    drawn = [region["coordinate"] for r in regions for region in r["instance"][0]["imageRegion2D"]]
+    assert sorted(drawn, key=len) == [[100.5, 200.25], [90, 190, 110, 190, 110, 210, 90, 190]]
+    assert len(references) == 4, "these, their finding, and the series of the images"
+    assert timeline.dead_letters == []
 
 
 def test_e7_expired_images_that_come_back_are_available_again() -> None:
