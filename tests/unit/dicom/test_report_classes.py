@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pydicom.dataset import Dataset
 from pydicom._uid_dict import UID_dictionary
+from pydicom.dataset import Dataset
 
 from processors.core.events import DocumentArrived, DocumentPath, Stamp
 from processors.core.vocabulary import KEY_OBJECT_SELECTION, STRUCTURED_REPORTS
