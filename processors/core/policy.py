@@ -76,7 +76,7 @@ class Policy:
     unresolved_after_s: float = 86_400.0
     """A reference whose series no one knows is dead-lettered after so long."""
     body_sites: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Body Part Examined → (SNOMED code, display); wins over the shipped table."""
+    """Defined term of Body Part Examined → (SNOMED CT code, display); wins over the shipped table."""
 
     @property
     def namespace(self) -> UUID:

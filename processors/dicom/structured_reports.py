@@ -30,7 +30,7 @@ from processors.dicom.report_context import contexts, measurements
 from processors.dicom.sop_references import sop_references
 from processors.dicom.spatial import plane_regions, space_region
 from processors.dicom.uids import uid
-from processors.dicom.values import tag_text
+from processors.dicom.values import first, tag_text
 from processors.errors import DeadLetterCode, WarningCode
 
 MODALITY = "SR"
@@ -42,7 +42,7 @@ _REFERENCES = ("IMAGE", "WAVEFORM", "COMPOSITE")
 
 
 def read_structured_report(reading: Reading, path: DocumentPath, policy: ReadingPolicy) -> Document:
-    """The report as a document; PARTIAL and PRELIMINARY ones, too, since ImagingSelection knows no drafts.
+    """The report as a document.
 
     `problem` is set where items refer to something and none of it is usable; a report that refers to nothing
     is just empty. Raises Refused for an unusable SOP Class UID and `nesting_too_deep`.
@@ -56,7 +56,15 @@ def read_structured_report(reading: Reading, path: DocumentPath, policy: Reading
             problem=DeadLetterCode.FRAME_OUT_OF_RANGE if unusable else DeadLetterCode.NO_USABLE_REFERENCE,
             problem_tag=tag_text("ReferencedFrameNumber" if unusable else "ReferencedSOPSequence"),
         )
+    if policy.withhold_unfinished and _is_unfinished(reading):
+        document, groups = document._replace(predecessors=()), ()
     return document._replace(groups=groups, warnings=tuple(reading.warnings))
+
+
+def _is_unfinished(reading: Reading) -> bool:
+    """PARTIAL content or a PRELIMINARY version (PS3.3 C.17.2)."""
+    completion = first(reading.dataset, "CompletionFlag", reading)
+    return completion == "PARTIAL" or first(reading.dataset, "PreliminaryFlag", reading) == "PRELIMINARY"
 
 
 class _Report:

@@ -16,9 +16,11 @@ from processors.settings import Settings
 
 def decoder_of(settings: Settings) -> Decoder:
     root = settings.documents.root
-    return Decoder(
-        ReadingPolicy(site_zone=settings.policy().identity.site_zone), Path(root) if root else None
+    policy = ReadingPolicy(
+        site_zone=settings.policy().identity.site_zone,
+        withhold_unfinished=settings.reports.unfinished == "withhold",
     )
+    return Decoder(policy, Path(root) if root else None)
 
 
 def pipeline_of(settings: Settings, partitions: int) -> Pipeline:

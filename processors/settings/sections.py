@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from processors.core import policy as core
+from processors.core.body_sites import defined_term
 from processors.settings.zones import zone
 
 Seconds = Annotated[float, Meta(gt=0, le=315_360_000)]
@@ -81,7 +82,8 @@ class Fhir(Section, frozen=True):
     endpoints: dict[str, str] = field(default_factory=dict)
     """Event source → `Endpoint/…`."""
     body_sites: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Body Part Examined → [SNOMED code, display]; wins over the shipped table."""
+    """Body Part Examined, in any case → [SNOMED CT code, display]; wins over the shipped table. An empty code
+    leaves the text alone."""
 
 
 class Reports(Section, frozen=True):
@@ -89,6 +91,9 @@ class Reports(Section, frozen=True):
     """What a rejection for quality (113001) does to the instances it names."""
     publish_manifests: bool = False
     """Manifests (113030–113035) describe content, not interest."""
+    unfinished: Literal["publish", "withhold"] = "publish"
+    """Reports that call themselves PARTIAL or PRELIMINARY, read from now on. FHIR's selections know no draft;
+    many writers, above all of measurements and CAD, never call a report anything else."""
     unresolved_after_s: Seconds = 86_400.0
     """A reference whose series no one knows is put aside after so long."""
 
@@ -167,7 +172,7 @@ class Settings(Section, frozen=True):
             hide_quality_rejections=self.reports.quality_rejection == "hide",
             publish_manifests=self.reports.publish_manifests,
             unresolved_after_s=self.reports.unresolved_after_s,
-            body_sites=self.fhir.body_sites,
+            body_sites={defined_term(part): site for part, site in self.fhir.body_sites.items()},
         )
 
     def _override(self, each: Override) -> core.CompletenessOverride:

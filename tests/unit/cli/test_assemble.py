@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from tests.builders.images import ct, encoded
+from tests.unit.dicom.report_items import image_item, report_of
+
 Call = Callable[..., tuple[int, str, str]]
 IMAGE = str(get_testdata_file("CT_small.dcm"))
 
@@ -35,6 +38,26 @@ def test_each_output_has_its_file(call: Call, tmp_path: Path, text: str) -> None
     reference, fact, letter = (json.loads((tmp_path / name).read_text("utf-8")) for name in names)
     assert reference["id"] == fact["reference_id"]
     assert (letter["code"], letter["input"]) == ("not_dicom", text)
+
+
+def test_a_sites_settings_reach_what_is_published(call: Call, tmp_path: Path) -> None:
+    """Both for reading and for what is made of it."""
+    config, unfinished = tmp_path / "site.toml", tmp_path / "report.dcm"
+    report = report_of(image_item(ct(1)))
+    report.CompletionFlag = "PARTIAL"
+    unfinished.write_bytes(encoded(report))
+    image = tmp_path / "image.dcm"
+    image.write_bytes(encoded(ct(1)))
+    config.write_text('[fhir.body_sites]\nChest = ["51185008", "Mine"]\n[reports]\nunfinished = "withhold"\n')
+    facts = tmp_path / "facts"
+    _, out, _ = call(
+        "assemble", "--config", str(config), "--analytics", str(facts), str(image), str(unfinished)
+    )
+    (reference,) = map(json.loads, out.splitlines())
+    coding = {"system": "http://snomed.info/sct", "code": "51185008", "display": "Mine"}
+    assert reference["bodySite"] == {"concept": {"coding": [coding], "text": "CHEST"}}
+    (fact,) = map(json.loads, facts.read_text("utf-8").splitlines())
+    assert fact["body_site"]["coding"] == coding
 
 
 def test_strict_fails_on_a_dead_letter_only(call: Call, text: str) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from pydicom.sr._concepts_dict import concepts
 
-from processors.core.body_sites import BODY_PARTS, body_site, coded_site
+from processors.core.body_parts import BODY_PARTS
+from processors.core.body_sites import body_site, coded_site
 from processors.core.events import Code, Concept, SeriesHeader
 from processors.core.vocabulary import DCM, MODALITIES, SNOMED_CT, is_report, modality_display
 
 CHEST = Code(SNOMED_CT, "43799004", "Thoracic cavity structure")
+UPPER_URINARY_TRACT = Code(SNOMED_CT, "431491007", "Structure of upper urinary tract proper")
 LUNG = Code(SNOMED_CT, "39607008", "Lung")
 
 
@@ -32,6 +34,9 @@ def header(part: str = "", laterality: str = "", region: Code | None = None) -> 
         (header("CHEST", "U"), Concept(CHEST, "CHEST")),
         (header("LEFT BIG THING"), Concept(None, "LEFT BIG THING")),
         (header("CHEST", "R", LUNG), Concept(LUNG._replace(display="Lung structure"), "Lung, Right")),
+        (header("Left Hip"), Concept(None, "Left Hip")),
+        (header("hip"), Concept(Code(SNOMED_CT, "24136001", "Hip joint structure"), "hip")),
+        (header("upr Urinary Tract"), Concept(UPPER_URINARY_TRACT, "upr Urinary Tract")),
         (header("TOE"), Concept(Code(SNOMED_CT, "1", "Mine"), "TOE")),
     ],
 )

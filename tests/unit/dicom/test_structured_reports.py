@@ -16,6 +16,7 @@ from tests.unit.dicom.report_items import (
     GROUP,
     LENGTH,
     LIBRARY,
+    POLICY,
     by_key,
     by_reference,
     code_item,
@@ -260,6 +261,27 @@ def test_predecessors_and_copies() -> None:
     read_back = read(document)
     assert [p.sop_instance_uid for p in read_back.predecessors] == ["2.999.1.100.2"]
     assert read_back.identical == ("2.999.1.100.3",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "made"),
+    [
+        ({}, 1),
+        ({"CompletionFlag": "COMPLETE", "PreliminaryFlag": "FINAL"}, 1),
+        ({"CompletionFlag": "PARTIAL"}, 0),
+        ({"CompletionFlag": "COMPLETE", "PreliminaryFlag": "PRELIMINARY"}, 0),
+    ],
+)
+def test_an_unfinished_report_refers_and_replaces_unless_the_site_withholds_it(
+    flags: dict[str, str], made: int
+) -> None:
+    document = report_of(image_item(ct(1)))
+    document.PredecessorDocumentsSequence = evidence_of([ct(2, "2.999.1.100", 100)])
+    for keyword, value in flags.items():
+        setattr(document, keyword, value)
+    for policy, expected in ((POLICY, 1), (ReadingPolicy(withhold_unfinished=True), made)):
+        read_back = read(document, policy)
+        assert (len(read_back.groups), len(read_back.predecessors)) == (expected, expected)
 
 
 def test_thousands_of_items_are_read_and_deep_ones_refused() -> None:

@@ -74,7 +74,7 @@ def test_policy_takes_over_what_is_published_and_when(tmp_path: Path) -> None:
         [identity]
         site_time_zone = "-03:30"
         [fhir.body_sites]
-        HEADNECK = ["774007", "Head and neck"]
+        "head neck" = ["774007", "Head and neck"]
         """,
     )
     policy = load(path, {}).policy()
