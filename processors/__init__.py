@@ -11,7 +11,7 @@ third-party library has one room.
     input_files     files, folders and zips that a command is given
     wire            JSON and MessagePack: events, messages between studies, state entries
     dicom           DICOM objects → events
-    fhir            references → R5 ImagingSelection
+    fhir            references → ImagingSelection of R5 and R6, Basic of R4
     avro            framing, facts, envelopes
     pipeline        the whole topology as a step without I/O, and its ports in memory
     http            health and metrics

@@ -24,7 +24,11 @@ _OUTPUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("--out", type=_OUTPUT, metavar="FILE", help="References as NDJSON, by id.  [default: stdout]")
 @click.option("--analytics", type=_OUTPUT, metavar="FILE", help="Facts as NDJSON, one a revision.")
 @click.option("--dead-letters", type=_OUTPUT, metavar="FILE", help="What was put aside, and why, as NDJSON.")
-@click.option("--release", type=click.Choice(["R5"]), help="FHIR release.  [default: the settings']")
+@click.option(
+    "--release",
+    type=click.Choice(["R5", "R4", "R6"]),
+    help="FHIR release; R6 is a preview (6.0.0-snapshot1).  [default: the settings']",
+)
 @click.option("--strict", is_flag=True, help="Exit 1 if anything was put aside.")
 @options.config
 def command(

@@ -1,7 +1,7 @@
 """Graphic types of regions, and what their coordinates must be.
 
-Rules of this file: FHIR R5's two required code lists with the counts of PS3.3 C.18.6.1.2 (2D), C.18.9.1.2
-(3D) and C.10.5 (presentation states); pure, tells rules and never values.
+Rules of this file: FHIR's two required code lists, of R5 and R6 together, with the counts of PS3.3
+C.18.6.1.2 (2D), C.18.9.1.2 (3D) and C.10.5 (presentation states); pure, tells rules and never values.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ class Arity(NamedTuple):
 
 GRAPHIC_TYPES_2D = {
     "point": Arity(2, True),
+    "multipoint": Arity(2, False),
     "polyline": Arity(4, False),
     "interpolated": Arity(4, False),
     "circle": Arity(4, True),
     "ellipse": Arity(8, True),
 }
-"""column\\row pairs. No multipoint: R5 has no 2D code for it (MAPPING 2.3)."""
+"""column\\row pairs. R5 has no 2D code for multipoint: `points_apart` (MAPPING 2.3)."""
 
 GRAPHIC_TYPES_3D = {
     "point": Arity(3, True),
@@ -54,6 +55,18 @@ def region_problem_3d(region: Region) -> str | None:
     if problem is None and region.region_type == "polygon" and not is_closed(region.coordinates):
         return "a polygon ends where it begins"
     return problem
+
+
+def points_apart(regions_2d: tuple[Region, ...]) -> list[Region]:
+    """With a point for each of a multipoint."""
+    apart: list[Region] = []
+    for region in regions_2d:
+        if region.region_type == "multipoint":
+            numbers = region.coordinates
+            apart += [Region("point", numbers[at : at + 2]) for at in range(0, len(numbers), 2)]
+        else:
+            apart.append(region)
+    return apart
 
 
 def is_closed(coordinates: tuple[int | float, ...]) -> bool:

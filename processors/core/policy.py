@@ -65,7 +65,11 @@ class Policy:
     overrides: tuple[CompletenessOverride, ...] = ()
     identity: Identity = Identity()
     release: str = "R5"
-    """FHIR release of the output: R5 (R4 and R6 are not written by this version)."""
+    """FHIR release of the output: R5, R4 or R6."""
+    r4_package: str = "0.1.0"
+    """Version of hl7.fhir.uv.xver-r5.r4 that an R4 output follows."""
+    r4_status: str = "extension"
+    """`extension` or `modifier_extension`: how the flat package's status is written."""
     series_instances: str = "always"
     """`always` or `omit_when_complete` (MAPPING 2.1)."""
     endpoints: Mapping[str, str] = field(default_factory=dict)

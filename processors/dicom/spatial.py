@@ -17,7 +17,7 @@ MAX_BINARY32 = 3.4028235e38
 
 
 def plane_regions(item: DataSet, reading: Reading) -> tuple[Region, ...]:
-    r"""Regions of a SCOORD: one, or a point each for MULTIPOINT, which R5 has no 2D code for (MAPPING T10).
+    r"""The region of a SCOORD.
 
     Empty if the graphic type, the count or a number is wrong, and for Pixel Origin Interpretation (0048,0301)
     VOLUME: those coordinates count from the Total Pixel Matrix, FHIR's from the image or frame (MAPPING T11).
@@ -26,12 +26,7 @@ def plane_regions(item: DataSet, reading: Reading) -> tuple[Region, ...]:
     if first(item, "PixelOriginInterpretation", reading).upper() == "VOLUME":
         return ()
     region = _region(item, reading)
-    if region.region_type == "multipoint":
-        pairs = region.coordinates
-        regions = tuple(Region("point", pairs[at : at + 2]) for at in range(0, len(pairs), 2))
-    else:
-        regions = (region,)
-    return () if any(map(region_problem_2d, regions)) else regions
+    return () if region_problem_2d(region) else (region,)
 
 
 def space_region(item: DataSet, reading: Reading) -> Region | None:

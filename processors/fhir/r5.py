@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from processors.core.events import Region, SubsetKind
+from processors.core.graphics import points_apart
 from processors.core.identity import BASE
 from processors.core.reference import ImagingReference, ReferencedInstance, WithdrawalReason
 from processors.fhir.datatypes import (
@@ -21,23 +22,33 @@ from processors.fhir.datatypes import (
     reference_to,
     uid_identifier,
 )
-from processors.wire.json_text import dump
 
 Content = dict[str, Any]
 """A resource as parsed JSON."""
 
+FHIR_VERSION = "5.0.0"
+
 WITHDRAWAL_REASON = f"{BASE}/fhir/CodeSystem/withdrawal-reason"
-CONTENT_ITEM_PATH = f"{BASE}/fhir/StructureDefinition/sr-content-item-path"
-WAVEFORM_CHANNEL = f"{BASE}/fhir/StructureDefinition/waveform-channel"
+EXTENSIONS = f"{BASE}/fhir/StructureDefinition"
+"""Of our own, for what a release has no element for."""
+CONTENT_ITEM_PATH = f"{EXTENSIONS}/sr-content-item-path"
+WAVEFORM_CHANNEL = f"{EXTENSIONS}/waveform-channel"
 """One extension a pair, "M\\C" (PS3.3 C.18.5): R5's subset does not know channels."""
 ARTIFACT_DESCRIPTION = "http://hl7.org/fhir/StructureDefinition/artifact-description"
 
-_STUDY_UID_TYPE = codeable_concept(code_of("DCM", "110180", "Study Instance UID"))
+STUDY_UID_TYPE = codeable_concept(code_of("DCM", "110180", "Study Instance UID"))
 _ACCESSION_TYPE = codeable_concept(code_of("ACSN", "ACSN"))
 
 
 def render(reference: ImagingReference) -> Content:
     """The resource without `meta.versionId` and `meta.lastUpdated`: what the content hash is taken of."""
+    content = head(reference)
+    _put(content, "instance", _instances(reference.instances))
+    return content
+
+
+def head(reference: ImagingReference) -> Content:
+    """All but the instances."""
     content: Content = {"resourceType": "ImagingSelection", "id": reference.id}
     if reference.withdrawn is not None:
         content["meta"] = {"tag": [{"system": WITHDRAWAL_REASON, "code": str(reference.withdrawn)}]}
@@ -62,7 +73,6 @@ def render(reference: ImagingReference) -> Content:
     _put(content, "category", [codeable_concept(category) for category in reference.category])
     content["code"] = codeable_concept(reference.code)
     _put_series(content, reference)
-    _put(content, "instance", _instances(reference.instances))
     return content
 
 
@@ -71,7 +81,7 @@ def _put_series(content: Content, reference: ImagingReference) -> None:
     study = reference.study_instance_uid
     content["studyUid"] = study
     content["derivedFrom"] = [
-        {"type": "ImagingStudy", "identifier": {"type": _STUDY_UID_TYPE, **uid_identifier(study)}}
+        {"type": "ImagingStudy", "identifier": {"type": STUDY_UID_TYPE, **uid_identifier(study)}}
     ]
     _put(content, "endpoint", [{"reference": endpoint} for endpoint in reference.endpoints])
     content["seriesUid"] = reference.series_instance_uid
@@ -81,24 +91,6 @@ def _put_series(content: Content, reference: ImagingReference) -> None:
     if reference.body_site is not None:
         content["bodySite"] = {"concept": codeable_concept(reference.body_site)}
     _put(content, "focus", [reference_to("ImagingSelection", focus) for focus in reference.focus])
-
-
-def content_bytes(reference: ImagingReference) -> bytes:
-    """Canonical JSON of `render`: equal for equal references, on every machine."""
-    return dump(render(reference))
-
-
-def with_meta(content: Content, version_id: int, last_updated: str) -> Content:
-    """The resource as published; `last_updated` is an instant. `content` stays as it is."""
-    meta = {"versionId": str(version_id), "lastUpdated": last_updated, **content.get("meta", {})}
-    return {"resourceType": content["resourceType"], "id": content["id"], "meta": meta} | {
-        element: value for element, value in content.items() if element != "meta"
-    }
-
-
-def to_json(reference: ImagingReference, version_id: int, last_updated: str) -> bytes:
-    """The value of the FHIR topic, `application/fhir+json`."""
-    return dump(with_meta(render(reference), version_id, last_updated))
 
 
 def status_of(withdrawn: WithdrawalReason | None) -> str:
@@ -143,17 +135,20 @@ _PLAIN = ReferencedInstance("")[3:]
 
 def _detailed(entry: Content, instance: ReferencedInstance) -> Content:
     detailed: Content = {}
-    channels = [{"url": WAVEFORM_CHANNEL, "valueString": pair} for pair in instance.waveform_channels]
-    _put(detailed, "extension", channels)
+    _put(detailed, "extension", channel_extensions(instance))
     detailed |= entry
     if instance.subset_kind is not SubsetKind.NONE:
         _put(detailed, "subset", list(instance.subset))
-    _put(detailed, "imageRegion2D", [_region(region) for region in instance.regions_2d])
-    _put(detailed, "imageRegion3D", [_region(region) for region in instance.regions_3d])
+    _put(detailed, "imageRegion2D", [region_of(region) for region in points_apart(instance.regions_2d)])
+    _put(detailed, "imageRegion3D", [region_of(region) for region in instance.regions_3d])
     return detailed
 
 
-def _region(region: Region) -> Content:
+def channel_extensions(instance: ReferencedInstance) -> list[Content]:
+    return [{"url": WAVEFORM_CHANNEL, "valueString": pair} for pair in instance.waveform_channels]
+
+
+def region_of(region: Region) -> Content:
     """Whole numbers without ".0": FHIR decimals carry their precision."""
     numbers = [int(number) if number == int(number) else number for number in region.coordinates]
     return {"regionType": region.region_type, "coordinate": numbers}

@@ -1,4 +1,4 @@
-"""fhir.resources' door: does a rendered resource fit the R5 structure?
+"""fhir.resources' door: does a rendered resource fit the structure of its release?
 
 Rules of this file: the only import of fhir.resources, and late, since it takes half a second. The library
 needs about a millisecond a resource and 37 µs an instance, and what it can find wrong hangs on the resource's
@@ -31,7 +31,7 @@ _verdicts: dict[object, tuple[str, ...]] = {}
 
 
 def validate(content: Content, *, whole: bool) -> list[str]:
-    """Problems as "element: kind of fault", never values; empty: it fits ImagingSelection of R5.
+    """Problems as "element: kind of fault", never values; empty: it fits R5's ImagingSelection or R4's Basic.
 
     `whole` is False for a series' reference: then two instances at most are looked at.
     """
@@ -61,9 +61,14 @@ def _trace(content: Content, form: list[object]) -> None:
         elif kind is not list:
             form.append(kind)
         elif value and type(value[0]) is dict:
+            before: list[object] = []
             for item in value:
-                _trace(item, form)
-                form.append(",")
+                own: list[object] = []
+                _trace(item, own)
+                if own != before:  # a hundred alike show what one shows
+                    form.extend(own)
+                    form.append(",")
+                    before = own
             form.append("]")
         else:
             form.append(frozenset(map(type, value)))
@@ -78,7 +83,11 @@ def _text_form(value: str) -> str:
 
 
 @cache
-def _model() -> Any:
+def _model(resource_type: str) -> Any:
+    if resource_type == "Basic":  # which R4B left as it was in R4
+        from fhir.resources.R4B.basic import Basic  # noqa: PLC0415 - half a second
+
+        return Basic
     from fhir.resources.imagingselection import ImagingSelection  # noqa: PLC0415 - half a second
 
     return ImagingSelection
@@ -88,7 +97,7 @@ def _problems(content: Content) -> list[str]:
     from pydantic import ValidationError  # noqa: PLC0415 - comes with the above
 
     try:
-        _model().model_validate(content)
+        _model(content["resourceType"]).model_validate(content)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_context=False, include_url=False)
         return sorted({f"{_element(fault['loc'])}: {fault['type']}" for fault in faults})

@@ -16,12 +16,12 @@ from processors.avro.facts import encode_fact
 from processors.core.checks import check
 from processors.core.events import SubsetKind
 from processors.core.fact import Fact, InputRange
+from processors.core.graphics import points_apart
 from processors.core.identity import BASE
 from processors.core.reference import Identifier, ImagingReference, Kind
 from processors.core.series import Published
 from processors.errors import DeadLetterCode
-from processors.fhir import r5
-from processors.fhir.skeleton import validate
+from processors.fhir.releases import R5, Content, Release, with_meta
 from processors.pipeline.dead_letters import described, instant_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
 from processors.wire.json_text import dump
@@ -29,7 +29,6 @@ from processors.wire.json_text import dump
 MAX_REFERENCE_BYTES = 15 * 1024 * 1024
 """A reference is never cut: above this it is dead-lettered (CONTRACT 2); topics hold 16 MiB."""
 
-FHIR_VERSION = "5.0.0"
 SOURCE = BASE
 """ce_source: with ce_id it names an event uniquely (CloudEvents 1.0)."""
 
@@ -65,8 +64,9 @@ class Change:
 class Publisher:
     """Turns references into output records. `pseudonym_key` is secret; empty: no pseudonyms."""
 
-    def __init__(self, pseudonym_key: bytes = b"") -> None:
+    def __init__(self, pseudonym_key: bytes = b"", release: Release = R5) -> None:
         self._pseudonym_key = pseudonym_key
+        self._release = release
 
     def publish(
         self,
@@ -81,7 +81,7 @@ class Publisher:
 
         `change` is counted from the ledger's members unless the caller knows it (a series does).
         """
-        content = r5.render(reference)
+        content = self._release.render(reference)
         text = dump(content)
         digest = hashlib.sha256(text).digest()
         if prior is not None and prior.content_hash == digest:
@@ -94,9 +94,9 @@ class Publisher:
         if change is None:
             change = _change(prior.members if prior else {}, members)
         event = _event_type(prior, withdrawn)
-        headers = _headers(reference, revision, digest, event, now_ms, background.traceparent)
+        headers = _headers(reference, self._release, revision, digest, event, now_ms, background.traceparent)
         published_at = instant_of(now_ms)
-        value = dump(r5.with_meta(content, revision, published_at))
+        value = dump(with_meta(content, revision, published_at))
         key = reference.id.encode()
         step.outputs.append(OutputRecord(OutputTopic.FHIR, key, value, [*headers, _FHIR_JSON]))
         fact = self._fact(reference, revision, digest, background, change, now_ms)
@@ -108,10 +108,10 @@ class Publisher:
         return Published(revision, digest, withdrawn, members)
 
     def _refused(
-        self, step: Step, reference: ImagingReference, content: r5.Content, text: bytes, now_ms: int
+        self, step: Step, reference: ImagingReference, content: Content, text: bytes, now_ms: int
     ) -> bool:
         """Dead-letter what must not be published; True if so."""
-        problems = check(reference) or validate(content, whole=reference.kind is not Kind.SERIES)
+        problems = check(reference) or self._release.problems(content, reference.kind is not Kind.SERIES)
         if problems:
             code, message = DeadLetterCode.NO_USABLE_REFERENCE, "; ".join(problems[:5])
         elif len(text) > MAX_REFERENCE_BYTES:
@@ -143,6 +143,7 @@ class Publisher:
             settle_ms = max(0, now_ms - background.settle_from_ms)
         return Fact(
             revision=revision,
+            status=self._release.status_of(reference.withdrawn),
             published_at=now_ms * 1000,
             content_hash=digest.hex(),
             added=change.added,
@@ -176,7 +177,6 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
     return {
         "reference_id": reference.id,
         "kind": reference.kind,
-        "status": r5.status_of(reference.withdrawn),
         "study_instance_uid": reference.study_instance_uid,
         "series_instance_uid": reference.series_instance_uid,
         "code": reference.code,
@@ -188,7 +188,7 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
         "body_site": reference.body_site,
         "instance_count": len(instances),
         "frame_count": sum(len(i.subset) for i in parts if i.subset_kind is SubsetKind.FRAMES),
-        "region_count": sum(len(i.regions_2d) + len(i.regions_3d) for i in parts),
+        "region_count": sum(len(points_apart(i.regions_2d)) + len(i.regions_3d) for i in parts),
         "measurements": reference.measurements,
     }
 
@@ -199,6 +199,7 @@ _AVRO = ("content-type", b"application/avro")
 
 def _headers(
     reference: ImagingReference,
+    release: Release,
     revision: int,
     digest: bytes,
     event: str,
@@ -217,9 +218,9 @@ def _headers(
         "modality": reference.modality,
         "study_uid": reference.study_instance_uid,
         "series_uid": reference.series_instance_uid,
-        "fhir_version": FHIR_VERSION,
+        "fhir_version": release.fhir_version,
         "revision": str(revision),
-        "status": r5.status_of(reference.withdrawn),
+        "status": release.status_of(reference.withdrawn),
     }
     headers = [(name, text.encode()) for name, text in found.items()]
     if traceparent:

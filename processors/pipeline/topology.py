@@ -19,6 +19,7 @@ from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
 from processors.core.study import Disposition, Effect, Origin
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
+from processors.fhir.releases import release_of
 from processors.pipeline.batch import Batch
 from processors.pipeline.dead_letters import of_record
 from processors.pipeline.decode import Decoder, Ignored
@@ -62,7 +63,7 @@ class Pipeline:
         self._decoder = decoder
         self._partitions = partitions
         self._intake_topic = intake_topic
-        self._evaluator = Evaluator(policy, Publisher(pseudonym_key))
+        self._evaluator = Evaluator(policy, Publisher(pseudonym_key, release_of(policy)))
         self._cached_instances = cached_instances
         self._homes: dict[int, Home] = {}
 

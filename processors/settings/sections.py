@@ -77,7 +77,15 @@ class Identity(Section, frozen=True):
 
 
 class Fhir(Section, frozen=True):
-    release: Literal["R5"] = "R5"
+    release: Literal["R5", "R4", "R6"] = "R5"
+    """R5: ImagingSelection 5.0.0. R4: Basic with HL7's cross-version extensions. R6: a preview, as in
+    6.0.0-snapshot1. After a change each reference is published anew when its study is next heard of."""
+    r4_package: Literal["0.1.0", "0.0.1-snapshot-2"] = "0.1.0"
+    """Version of hl7.fhir.uv.xver-r5.r4: they do not read each other (MAPPING 1.5)."""
+    r4_status: Literal["extension", "modifier_extension"] = "extension"
+    """With package 0.1.0. Its profile asks for `modifier_extension`, and a server that holds resources to it
+    needs that; one without the package must refuse such a resource (FHIR R4, Extensibility). A withdrawal is
+    in `meta.tag` either way."""
     series_instances: Literal["always", "omit_when_complete"] = "always"
     endpoints: dict[str, str] = field(default_factory=dict)
     """Event source → `Endpoint/…`."""
@@ -167,6 +175,8 @@ class Settings(Section, frozen=True):
             overrides=tuple(self._override(each) for each in self.completeness.override),
             identity=self._identity(),
             release=self.fhir.release,
+            r4_package=self.fhir.r4_package,
+            r4_status=self.fhir.r4_status,
             series_instances=self.fhir.series_instances,
             endpoints=self.fhir.endpoints,
             hide_quality_rejections=self.reports.quality_rejection == "hide",

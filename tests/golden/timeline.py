@@ -25,13 +25,16 @@ START_MS = 1_767_355_200_000
 
 
 class Timeline:
-    """`published` keeps every version, in order; `references` the latest of each."""
+    """`published` keeps every version, in order, `headers` theirs; `references` the latest of each."""
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        site = load(None, {**ENVIRONMENT, **(settings or {})})
-        self.member = MemoryMember(lambda: pipeline_of(site, PARTITIONS), PARTITIONS, site.topics.intake)
+        self._site = load(None, {**ENVIRONMENT, **(settings or {})})
+        self.member = MemoryMember(
+            lambda: pipeline_of(self._site, PARTITIONS), PARTITIONS, self._site.topics.intake
+        )
         self.now_ms = START_MS
         self.published: list[Resource] = []
+        self.headers: list[dict[str, str]] = []
         self.facts: list[dict[str, Any]] = []
         self.dead_letters: list[OutputRecord] = []
         self._offsets: Counter[tuple[str, int]] = Counter()
@@ -63,6 +66,11 @@ class Timeline:
                 self.member.pipeline.frontier(topic, partition, True)
         return self._collect(self.member.tick(self.now_ms))
 
+    def restart(self, settings: Mapping[str, str]) -> None:
+        """The site decides otherwise; what was committed stays."""
+        self._site = load(None, {**ENVIRONMENT, **settings})
+        self.member.restart()
+
     def run_out(self) -> list[Resource]:
         """Every clock runs out."""
         return self._collect(self.member.run_out(self.now_ms))
@@ -80,6 +88,7 @@ class Timeline:
         for output in outputs:
             if output.topic is OutputTopic.FHIR:
                 resources.append(json_text.load(output.value or b""))
+                self.headers.append({name: value.decode() for name, value in output.headers})
             elif output.topic is OutputTopic.ANALYTICS:
                 self.facts.append(decode_fact(output.value or b""))
             else:

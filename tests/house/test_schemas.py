@@ -25,9 +25,11 @@ from processors.avro.framing import Codec
 from processors.core.events import Code, Concept, Measurement
 from processors.core.fact import Fact, InputRange, as_mapping
 from processors.errors import DeadLetterCode
+from processors.fhir import r4, r5, r6
 from processors.fhir.skeleton import validate
 from processors.schema_files import Role, root, schema_texts, topic_specs
 from processors.wire import event_fields, json_text
+from tests.builders.references import MOST
 
 TOPICS = {
     "dicom-instances": (Role.INPUT, "delete"),
@@ -74,9 +76,17 @@ def test_the_contract_s_topics_and_no_orphan() -> None:
     assert {entry.name for entry in root().iterdir()} == set(TOPICS)
     for topic in TOPICS:
         own_schemas = topic_specs()[topic].schema_topic == topic
-        described = r"v[1-9][0-9]*\.avsc" if own_schemas else r"mapping\.csv" if "fhir" in topic else r"(?!)"
+        described = (
+            r"v[1-9][0-9]*\.avsc"
+            if own_schemas
+            else r"mapping(\.r[46])?\.csv"
+            if "fhir" in topic
+            else r"(?!)"
+        )
         names = [name for name in files_of(topic) if name != "topic.toml"]
-        orphans = [name for name in names if not re.fullmatch(rf"{described}|examples/[a-z._]+\.json", name)]
+        orphans = [
+            name for name in names if not re.fullmatch(rf"{described}|examples/[a-z0-9._]+\.json", name)
+        ]
         assert orphans == []
         assert any(name.startswith("examples/") for name in names)
 
@@ -220,17 +230,23 @@ def fact_of(example: dict[str, Any]) -> Fact:
     return Fact(**said)
 
 
-@pytest.mark.parametrize("example", examples("fhir-imaging-references"))
-def test_fhir_examples_are_valid_and_keep_their_form(example: dict[str, Any]) -> None:
-    assert validate(example, whole=True) == []
+ELEMENTS = {
+    "ImagingSelection": "resourceType id meta extension identifier status subject issued performer basedOn "
+    "category code studyUid derivedFrom endpoint seriesUid seriesNumber frameOfReferenceUid bodySite focus "
+    "instance",
+    "Basic": "resourceType id meta extension modifierExtension identifier code subject created",
+}
+MAPPED = dict.fromkeys(ELEMENTS["ImagingSelection"].split())
+
+
+@pytest.mark.parametrize("name", [p.id for p in examples("fhir-imaging-references")])
+def test_fhir_examples_are_valid_and_keep_their_form(name: str) -> None:
+    example = json.loads(files_of("fhir-imaging-references")[name.partition("/")[2]])
+    if ".r6." not in name:  # fhir.resources has no R6
+        assert validate(example, whole=True) == []
     assert json_text.load(json_text.dump(example)) == example
-    assert list(example) == sorted(example, key=list(MAPPED).index), "FHIR's element order"
-
-
-MAPPED = dict.fromkeys(
-    "resourceType id meta extension identifier status subject issued performer basedOn category code "
-    "studyUid derivedFrom endpoint seriesUid seriesNumber frameOfReferenceUid bodySite focus instance".split()
-)
+    order = ELEMENTS[example["resourceType"]].split()
+    assert list(example) == sorted(example, key=order.index), "FHIR's element order"
 
 
 def test_the_mapping_names_every_element_and_a_clause() -> None:
@@ -241,6 +257,45 @@ def test_the_mapping_names_every_element_and_a_clause() -> None:
     for row in rows:
         assert re.fullmatch(r"(\([0-9A-F]{4},[0-9A-F]{4}\))?", row["dicom_tag"])
         assert bool(row["dicom_tag"]) == bool(row["dicom_keyword"])
+
+
+def paths_of(name: str, column: str) -> set[str]:
+    """Paths that a mapping names, less list indices."""
+    rows = csv.DictReader(files_of("fhir-imaging-references")[name].splitlines())
+    return {re.sub(r"\[\d\]", "", row[column]) for row in rows}
+
+
+def extension_paths(content: dict[str, Any], path: str = "") -> Iterator[str]:
+    for extension in content.get("extension", ()):
+        if extension["url"] != "http://hl7.org/fhir/StructureDefinition/_datatype":
+            own = f"{path}extension({extension['url'].rpartition('.')[2]})"
+            yield own
+            yield from extension_paths(extension, f"{own}.")
+
+
+def test_the_mapping_of_r4_names_every_extension_and_no_other() -> None:
+    content = r4.render(MOST._replace(description="", content_item_path=""))
+    named = {path for path in paths_of("mapping.r4.csv", "r4_path") if path.startswith("extension(")}
+    written = {path for path in extension_paths(content) if "/" not in path}
+    parents = {f"extension({name})" for name in ("performer", "bodySite", "instance")}
+    parents |= {f"extension(instance).extension(imageRegion{d}D)" for d in (2, 3)}
+    assert named == (written - parents) | {"extension(instance).extension"}
+    assert content.keys() - {"resourceType"} == {
+        path.split(".")[0].split("(")[0] for path in paths_of("mapping.r4.csv", "r4_path")
+    }
+
+
+def test_the_mapping_of_r6_names_every_element_that_differs() -> None:
+    before, after = r5.render(MOST), r6.render(MOST)
+    differing = {element for element in after if before.get(element) != after[element]} - {"instance"}
+    of_instances = {f"instance.{name}" for each in after["instance"] for name in each}
+    of_instances -= {f"instance.{name}" for each in before["instance"] for name in each}
+    named = paths_of("mapping.r6.csv", "r6_path")
+    assert differing | of_instances <= named | {"imageRegion3D"}
+    assert paths_of("mapping.r6.csv", "r5_path") <= paths_of("mapping.csv", "fhir_path") | named | {
+        "derivedFrom",
+        "instance.imageRegion3D",
+    }
 
 
 @pytest.mark.parametrize("example", examples("imaging-reference-dead-letters"))

@@ -29,6 +29,21 @@ def test_references_go_to_standard_output_and_counts_to_standard_error(call: Cal
     assert err == "inputs 1 (applied 1); references 1; facts 1; dead letters 0\n"
 
 
+@pytest.mark.parametrize(
+    ("release", "resource_type", "status"),
+    [("R4", "Basic", None), ("R5", "ImagingSelection", "available"), ("R6", "ImagingSelection", "available")],
+)
+def test_the_release_wins_over_the_settings(
+    call: Call, monkeypatch: pytest.MonkeyPatch, release: str, resource_type: str, status: str | None
+) -> None:
+    monkeypatch.setenv("IMAGING_REFERENCE__FHIR__RELEASE", "R4" if release == "R5" else "R5")
+    _, out, _ = call("assemble", "--release", release, IMAGE)
+    (reference,) = map(json.loads, out.splitlines())
+    assert (reference["resourceType"], reference.get("status")) == (resource_type, status)
+    if release == "R6":
+        assert isinstance(reference["derivedFrom"], dict)
+
+
 def test_each_output_has_its_file(call: Call, tmp_path: Path, text: str) -> None:
     names = ["out", "analytics", "dead-letters"]
     options = [word for name in names for word in (f"--{name}", str(tmp_path / name))]

@@ -185,6 +185,7 @@ SQUARE = (0, 0, 5, 9, 0, 5, 9, 9, 5)
     ("region_type", "numbers"),
     [
         ("point", (1, 2)),
+        ("multipoint", (1, 2, 3, 4)),
         ("polyline", (1, 2, 3, 4)),
         ("interpolated", (1, 2, 3, 4, 1, 2)),
         ("circle", (1, 2, 3.5, 4)),
@@ -198,7 +199,7 @@ def test_every_2d_type(region_type: str, numbers: tuple[float, ...]) -> None:
 @pytest.mark.parametrize(
     ("region_type", "numbers"),
     [
-        ("multipoint", (1, 2, 3, 4)),
+        ("multipoint", (1, 2, 3)),
         ("POINT", (1, 2)),
         ("point", ()),
         ("point", (1, 2, 3)),

@@ -31,16 +31,13 @@ def space(item: Dataset) -> Region | None:
         ("POINT", (1.5, 2)),
         ("POLYLINE", (0, 0, 1, 0, 1, 1)),
         ("POLYLINE", (0, 0, 1, 0, 1, 1, 0, 0)),
+        ("MULTIPOINT", (1, 2, 3, 4)),
         ("CIRCLE", (1, 1, 1, 2)),
         ("ELLIPSE", (0, 1, 4, 1, 2, 0, 2, 2)),
     ],
 )
 def test_plane_region_keeps_its_points(graphic_type: str, data: tuple[float, ...]) -> None:
     assert plane(scoord(graphic_type, data)) == (Region(graphic_type.lower(), data),)
-
-
-def test_multipoint_is_a_point_each() -> None:
-    assert plane(scoord("MULTIPOINT", (1, 2, 3, 4))) == (Region("point", (1, 2)), Region("point", (3, 4)))
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_multipoint_on_one_frame() -> None:
         SubsetKind.FRAMES,
         ("5",),
     )
-    assert item.regions_2d == (Region("point", (10.1, 20.2)), Region("point", (300.7, 40.3)))
+    assert item.regions_2d == (Region("multipoint", (10.1, 20.2, 300.7, 40.3)),)
     assert region.code == Concept(Code(SNOMED_CT, "260753009", "Source"))
     assert region.frame_of_reference_uid == ""
 

@@ -9,63 +9,12 @@ from typing import Any
 import pytest
 
 from processors.core.checks import check
-from processors.core.events import Code, Concept, Performer, Region, SubsetKind
-from processors.core.reference import (
-    Identifier,
-    ImagingReference,
-    Kind,
-    ReferencedInstance,
-    WithdrawalReason,
-)
+from processors.core.events import Code, Concept, Performer, Region
+from processors.core.reference import ReferencedInstance, WithdrawalReason
 from processors.fhir import r5
+from processors.fhir.releases import with_meta
 from processors.fhir.skeleton import validate
-
-DCM = "http://dicom.nema.org/resources/ontology/DCM"
-US = "1.2.840.10008.5.1.4.1.1.3.1"
-ID = "7c0b0d7e-8f6f-5a57-9d7c-4d1f9f1f0a01"
-LEAST = ImagingReference(
-    id=ID,
-    kind=Kind.SERIES,
-    study_instance_uid="2.999.5",
-    series_instance_uid="2.999.5.1",
-    code=Concept(Code(DCM, "113015", "Series")),
-    instances=(),
-)
-MOST = LEAST._replace(
-    kind=Kind.REGION,
-    code=Concept(Code(DCM, "111030", "Image Region"), "cyst"),
-    instances=(
-        ReferencedInstance(
-            "2.999.5.1.1", "1.2.840.10008.5.1.4.1.1.9.1.1", waveform_channels=("1\\0", "2\\3")
-        ),
-        ReferencedInstance(
-            "2.999.5.1.2",
-            US,
-            0,
-            SubsetKind.FRAMES,
-            ("3", "12"),
-            (Region("circle", (10.0, -0.0, 1e-07, 95.3)), Region("point", (1, 2.5))),
-        ),
-        ReferencedInstance("2.999.5.1.3", regions_3d=(Region("point", (-1.5, 0, 2)),)),
-    ),
-    withdrawn=WithdrawalReason.DELETED,
-    document_uid="2.999.5.8.1",
-    subject=Identifier("", "A7", "East Wing"),
-    issued="2025-01-02T03:04:05Z",
-    performers=(
-        Performer("VRF", "Device", "Reader", "urn:dicom:uid", "urn:oid:2.999.6"),
-        Performer("PRF", "Practitioner", "Ada Lo"),
-    ),
-    based_on=(Identifier("urn:oid:2.999.2", "R1"),),
-    category=(Concept(Code(DCM, "SR", "Structured Report Document")), Concept(Code("", "Q1", "Quick look"))),
-    series_number=0,
-    frame_of_reference_uid="2.999.5.7",
-    body_site=Concept(Code("http://snomed.info/sct", "10200004", "Liver structure"), "LIVER"),
-    focus=("f1", "f2"),
-    endpoints=("Endpoint/west",),
-    description="left lobe",
-    content_item_path="1.5.2",
-)
+from tests.builders.references import DCM, ID, LEAST, MOST, US
 
 
 def study(uid: str) -> dict[str, Any]:
@@ -238,15 +187,24 @@ def test_status_and_reason_go_together(reason: WithdrawalReason | None, status: 
 
 
 def test_meta_of_a_publication_is_beside_the_content() -> None:
-    published = json.loads(r5.to_json(MOST, 4, "2025-01-02T03:04:06.000Z"))
-    meta = published.pop("meta")
+    content = r5.render(MOST)
+    published = with_meta(content, 4, "2025-01-02T03:04:06.000Z")
+    meta = dict(published["meta"])
     assert list(meta) == ["versionId", "lastUpdated", "tag"]
     assert (meta.pop("versionId"), meta.pop("lastUpdated")) == ("4", "2025-01-02T03:04:06.000Z")
-    assert published | {"meta": meta} == json.loads(r5.content_bytes(MOST)) == EXPECTED_MOST
-    assert list(json.loads(r5.to_json(LEAST, 1, "2025-01-02T03:04:06Z")))[:3] == [
-        "resourceType",
-        "id",
-        "meta",
+    assert published | {"meta": meta} == content == EXPECTED_MOST
+    bare = with_meta(r5.render(LEAST), 1, "2025-01-02T03:04:06Z")
+    assert list(bare)[:3] == ["resourceType", "id", "meta"]
+
+
+def test_a_multipoint_is_a_point_each() -> None:
+    region = Region("multipoint", (1, 2, 3.5, 4))
+    (instance,) = r5.render(LEAST._replace(instances=(ReferencedInstance("1.2", regions_2d=(region,)),)))[
+        "instance"
+    ]
+    assert instance["imageRegion2D"] == [
+        {"regionType": "point", "coordinate": [1, 2]},
+        {"regionType": "point", "coordinate": [3.5, 4]},
     ]
 
 

@@ -102,7 +102,7 @@ def test_a_named_zone_knows_summer_time() -> None:
         ("[completeness]\nquiet_s = inf", "completeness.quiet_s: expected float <= 315360000"),
         ("[[completeness.override]]\nsorce = 'A'", "[completeness.override]: sorce (did you mean source?)"),
         ("[[completeness.override]]\nquiet_s = -1", "completeness.override.0.quiet_s: expected float > 0"),
-        ("[fhir]\nrelease = 'R9'", "fhir.release: expected one of 'R5'"),
+        ("[fhir]\nrelease = 'R9'", "fhir.release: expected one of 'R5', 'R4', 'R6'"),
         ("[documents]\nallowed_hosts = 'a'", "documents.allowed_hosts: expected array, got str"),
         ("[identity]\nsite_time_zone = 'Mars'", "site_time_zone: expected an IANA name"),
         ("[identity]\nsite_time_zone = '../localtime'", "site_time_zone: expected an IANA name"),

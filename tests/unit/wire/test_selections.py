@@ -155,7 +155,7 @@ def test_subsets(members: dict[str, Any], kind: SubsetKind, subset: tuple[str, .
     [
         None,
         "point",
-        {"region_type": "multipoint", "coordinates": [1, 2]},
+        {"region_type": "multipoint", "coordinates": [1, 2, 3]},
         {"region_type": "polyline", "coordinates": [1, 2, 3]},
         {"region_type": "circle", "coordinates": [1, 2]},
         {"region_type": "point", "coordinates": ["1", "2"]},
