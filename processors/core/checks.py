@@ -133,9 +133,25 @@ def _detail_problems(reference: ImagingReference, instance: ReferencedInstance) 
         problem = region_problem_3d(region)
         if problem:
             yield f"instance.imageRegion3D: {problem}"
+    yield from _extension_problems(instance)
+
+
+def _extension_problems(instance: ReferencedInstance) -> Iterator[str]:
+    """What R5 has no element for: waveform channels, frames of segmentations, regions of whole slides."""
     channels = instance.waveform_channels
     if not all(map(_is_channel, channels)) or len(set(channels)) != len(channels):
         yield "instance.extension: waveform channels are M\\C pairs, each once"
+    frames = instance.segmentation_frames
+    if frames and not instance.sop_class_uid.startswith(_SUBSET_FAMILIES[SubsetKind.SEGMENTS]):
+        yield "instance.extension: only a segmentation has segmentation frames"
+    if not all(map(_is_number, frames)) or sorted({*map(int, frames)} - {0}) != [*map(int, frames)]:
+        yield "instance.extension: segmentation frames count from 1, in order, each once"
+    if instance.matrix_regions and instance.sop_class_uid in _NO_IMAGES:
+        yield "instance.extension: only an image has a Total Pixel Matrix"
+    for region in instance.matrix_regions:
+        problem = region_problem_2d(region)
+        if problem:
+            yield f"instance.extension: Total Pixel Matrix region: {problem}"
 
 
 def _subset_problems(instance: ReferencedInstance) -> Iterator[str]:

@@ -49,6 +49,7 @@ _KINDS = {
     GroupKind.PRESENTATION_SOURCE: Kind.PRESENTATION,
     GroupKind.PRESENTATION_REGION: Kind.REGION,
     GroupKind.ROI: Kind.ROI,
+    GroupKind.SOURCE: Kind.PLAIN,
 }
 _SUBSET_KINDS = {SubsetKind.SEGMENTS: Kind.SEGMENT, SubsetKind.ROIS: Kind.ROI}
 

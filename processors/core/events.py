@@ -138,6 +138,8 @@ class GroupKind(StrEnum):
     PRESENTATION_SOURCE = "pr-src"
     PRESENTATION_REGION = "pr-region"
     ROI = "roi"
+    SOURCE = "src"
+    """Images that another object than these was made of or is for."""
 
 
 class SubsetKind(StrEnum):
@@ -177,6 +179,10 @@ class ReportedItem(NamedTuple):
     regions_3d: tuple[Region, ...] = ()
     waveform_channels: tuple[str, ...] = ()
     """"M\\C" pairs (PS3.3 C.18.5)."""
+    segmentation_frames: tuple[str, ...] = ()
+    """Frame numbers, as in `subset`, of a segmentation: its subset is segments (MAPPING 1.2)."""
+    matrix_regions: tuple[Region, ...] = ()
+    """2D, counted from the Total Pixel Matrix of a tiled image (PS3.3 C.18.6), as no FHIR region is."""
 
 
 class FocusKind(StrEnum):

@@ -8,6 +8,7 @@ operational.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from processors.core import series as series_fold
@@ -174,7 +175,8 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
     arrived = InstanceArrived(
         *document.path, stamp, document.instance, document.header, event.dated, event.expected, ()
     )
-    effect = fold_arrival(study, arrived, origin, hide_quality)
+    # An instance that is no report may have one of the shared effects, which stay as they are.
+    effect = deepcopy(fold_arrival(study, arrived, origin, hide_quality))
     effect.disposition = APPLIED
     state = study.documents.get(document.path)
     if state is None:

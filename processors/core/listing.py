@@ -15,7 +15,7 @@ from processors.core.reference import ReferencedInstance, WithdrawalReason
 from processors.core.series import InstanceState
 from processors.core.standing import reasons_against
 from processors.core.study import StudyState
-from processors.core.vocabulary import WITHOUT_FRAMES
+from processors.core.vocabulary import SEGMENTATIONS, WITHOUT_FRAMES
 
 
 class Listing(NamedTuple):
@@ -63,21 +63,25 @@ def _judge(study: StudyState, series_uid: str, item: ReportedItem, policy: Polic
     instance = series.instances.get(item.sop_instance_uid) if series else None
     reasons = reasons_against(study, series_uid, item.sop_instance_uid, policy.hide_quality_rejections)
     frames = instance.header.frames if instance else None
-    if item.subset_kind is not SubsetKind.FRAMES or frames is None:
+    sent = item.subset if item.subset_kind is SubsetKind.FRAMES else item.segmentation_frames
+    if not sent or frames is None:
         return _Judged(item, instance, reasons, True)
     # PS3.3 table 10-3: the first frame is 1; numbers beyond the image mean nothing.
-    within = tuple(f for f in item.subset if 1 <= int(f) <= frames)
+    within = tuple(f for f in sent if 1 <= int(f) <= frames)
     if not within:
         return _Judged(item, instance, reasons, False)
-    return _Judged(item._replace(subset=within), instance, reasons, True)
+    if item.subset_kind is SubsetKind.FRAMES:
+        return _Judged(item._replace(subset=within), instance, reasons, True)
+    return _Judged(item._replace(segmentation_frames=within), instance, reasons, True)
 
 
 def _entry(judged: _Judged) -> ReferencedInstance:
     item, instance = judged.item, judged.instance
     known = instance.header if instance else None
     sop_class_uid = (known.sop_class_uid if known else "") or item.sop_class_uid
-    kind, subset = item.subset_kind, item.subset
+    kind, subset, frames = item.subset_kind, item.subset, item.segmentation_frames
     if kind is SubsetKind.FRAMES and sop_class_uid in WITHOUT_FRAMES:
+        frames = subset if sop_class_uid in SEGMENTATIONS else ()
         kind, subset = SubsetKind.NONE, ()
     return ReferencedInstance(
         item.sop_instance_uid,
@@ -88,6 +92,8 @@ def _entry(judged: _Judged) -> ReferencedInstance:
         item.regions_2d,
         item.regions_3d,
         item.waveform_channels,
+        frames,
+        item.matrix_regions,
     )
 
 
@@ -102,7 +108,7 @@ def _merged(entries: Iterable[Entry]) -> list[Entry]:
     """
     merged: dict[tuple[str, ...], Entry] = {}
     for entry, instance in entries:
-        plain = not (entry.regions_2d or entry.regions_3d or entry.waveform_channels)
+        plain = not (entry.regions_2d or entry.regions_3d or entry.waveform_channels or entry.matrix_regions)
         uid = entry.sop_instance_uid
         key = (uid,) if plain else _with_detail(entry)
         other = merged.get(key)
@@ -116,6 +122,10 @@ def _with_detail(entry: ReferencedInstance) -> tuple[str, ...]:
 
 
 def _united(one: ReferencedInstance, other: ReferencedInstance) -> ReferencedInstance:
+    frames: set[str] = set()
+    if one.segmentation_frames and other.segmentation_frames:
+        frames = {*one.segmentation_frames, *other.segmentation_frames}
+    one = one._replace(segmentation_frames=tuple(sorted(frames, key=int)))
     if one.subset != other.subset or one.subset_kind is not other.subset_kind:
         if one.subset_kind is not other.subset_kind or not one.subset or not other.subset:
             return one._replace(subset_kind=SubsetKind.NONE, subset=())
@@ -126,4 +136,5 @@ def _united(one: ReferencedInstance, other: ReferencedInstance) -> ReferencedIns
         regions_2d=tuple(dict.fromkeys(one.regions_2d + other.regions_2d)),
         regions_3d=tuple(dict.fromkeys(one.regions_3d + other.regions_3d)),
         waveform_channels=tuple(dict.fromkeys(one.waveform_channels + other.waveform_channels)),
+        matrix_regions=tuple(dict.fromkeys(one.matrix_regions + other.matrix_regions)),
     )

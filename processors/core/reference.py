@@ -59,6 +59,8 @@ class ReferencedInstance(NamedTuple):
     regions_2d: tuple[Region, ...] = ()
     regions_3d: tuple[Region, ...] = ()
     waveform_channels: tuple[str, ...] = ()
+    segmentation_frames: tuple[str, ...] = ()
+    matrix_regions: tuple[Region, ...] = ()
 
 
 class ImagingReference(NamedTuple):

@@ -13,6 +13,7 @@ DICOM_UID_SYSTEM = "urn:dicom:uid"
 
 # Modalities (0008,0060): code to meaning, PS3.16 CID 33, which contains CID 29 (acquisition modalities).
 MODALITIES = {
+    "ANN": "Annotation",
     "AR": "Autorefraction",
     "ASMT": "Content Assessment Result",
     "AU": "Basic Voice Audio",
@@ -118,6 +119,10 @@ PRESENTATION_STATES = frozenset(f"{_STORAGE}.11.{leaf}" for leaf in range(1, 13)
 LABEL_MAP_SEGMENTATION = f"{_STORAGE}.66.7"
 SEGMENTATIONS = frozenset(f"{_STORAGE}.66.{leaf}" for leaf in (4, 5)) | {LABEL_MAP_SEGMENTATION}
 """Segmentation, Surface Segmentation, Label Map Segmentation."""
+PARAMETRIC_MAP = f"{_STORAGE}.30"
+REAL_WORLD_VALUE_MAP = f"{_STORAGE}.67"
+BULK_ANNOTATIONS = f"{_STORAGE}.91.1"
+"""Microscopy Bulk Simple Annotations. Like the maps no report: its series is listed as any other is."""
 STRUCTURE_SETS = frozenset({f"{_STORAGE}.481.3"})
 
 REPORTS = {KEY_OBJECT_SELECTION} | STRUCTURED_REPORTS | PRESENTATION_STATES | SEGMENTATIONS | STRUCTURE_SETS

@@ -5,8 +5,8 @@ leaves. In reading order: `read` (with `parser`, within a `time_budget`) and `js
 bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` reads any
 instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers` what reports share;
 `content_tree`, `report_context`, `cad`, `group_companions`, `spatial` what content trees say;
-`key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets` are the readers
-of their classes.
+`key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets`,
+`derived_objects` are the readers of their classes.
 This file is the door.
 """
 
@@ -23,11 +23,13 @@ from processors.core.vocabulary import (
     SEGMENTATIONS,
     STRUCTURE_SETS,
     STRUCTURED_REPORTS,
+    is_report,
 )
+from processors.dicom.derived_objects import DERIVED_OBJECTS, read_derived_object
 from processors.dicom.header import instance_arrived, sop_class_of
 from processors.dicom.json_model import canonical_bytes, read_json
 from processors.dicom.key_objects import read_key_object
-from processors.dicom.presentation_states import read_presentation_state
+from processors.dicom.presentation_states import REFERRING, read_presentation_state
 from processors.dicom.read import read_object
 from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.segmentations import read_segmentation
@@ -49,13 +51,15 @@ class _Reader(NamedTuple):
 
 
 _TREE = ("ContentSequence", "ConceptNameCodeSequence", "FindingsSequenceTrial")
-_IMAGES = ("ReferencedSeriesSequence", "BlendingSequence", "GraphicAnnotationSequence")
+_SERIES = ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence")
+_IMAGES = (*REFERRING, "GraphicAnnotationSequence")
 
 _READERS: dict[str, _Reader] = {
     KEY_OBJECT_SELECTION: _Reader(read_key_object, _TREE),
     **dict.fromkeys(STRUCTURED_REPORTS, _Reader(read_structured_report, _TREE)),
     **dict.fromkeys(PRESENTATION_STATES, _Reader(read_presentation_state, _IMAGES)),
     **dict.fromkeys(SEGMENTATIONS, _Reader(read_segmentation, ("SegmentSequence",))),
+    **dict.fromkeys(DERIVED_OBJECTS, _Reader(read_derived_object, _SERIES)),
     **dict.fromkeys(STRUCTURE_SETS, _Reader(read_structure_set, ("StructureSetROISequence",))),
 }
 """Report classes by SOP Class UID. A class without a reader, like any image, is an instance."""
@@ -96,5 +100,8 @@ def _event(
     if reader is None or not any(has(reading.dataset, keyword) for keyword in reader.content):
         return instance_arrived(reading, stamp, dated, expected)
     document = reader.read(reading, path_of(reading), policy)
+    if not document.groups and not is_report(document.sop_class_uid):
+        header = (document.instance, document.header)
+        return InstanceArrived(*document.path, stamp, *header, dated, expected, document.warnings)
     digest = hashlib.sha256(content()).digest()[:8]
     return DocumentArrived(document._replace(content_digest=digest), stamp, dated, expected)

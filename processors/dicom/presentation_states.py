@@ -1,7 +1,7 @@
 """Presentation states of every class to documents: the state itself, the images it is for, what is drawn.
 
-Rules of this file: Referenced Series Sequence and graphic annotations (MAPPING 2.4; PS3.3 C.11.11, C.10.5).
-Text objects and compound graphics are not regions of an image. Geometry is in `spatial`.
+Rules of this file: what a state applies to, and graphic annotations (MAPPING 2.4; PS3.3 C.11.11, C.11.23,
+C.10.5). Text objects and compound graphics are not regions of an image. Geometry is in `spatial`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,20 @@ from processors.dicom.data_set import DataSet
 from processors.dicom.documents import document_frame
 from processors.dicom.evidence import Evidence
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.referenced_series import ReferencedSeries, places_of, referenced_series
+from processors.dicom.referenced_series import ReferencedSeries, named_in, places_of, referenced_series
 from processors.dicom.sop_references import named_instances, united
 from processors.dicom.spatial import plane_regions
-from processors.dicom.values import first, has, items, tag_text, text
+from processors.dicom.values import first, has, items, tag_text, text, unsigned_numbers
 from processors.errors import DeadLetterCode, WarningCode
 
 MODALITY = "PR"
+REFERRING = (
+    "ReferencedSeriesSequence",
+    "BlendingSequence",
+    "AdvancedBlendingSequence",
+    "VolumetricPresentationInputSetSequence",
+)
+"""Where the classes name images."""
 _CODING = Code(DCM, MODALITY, modality_display(MODALITY))
 _SOURCE = Concept(_CODING, "Images referenced by presentation state")
 _REGION = Concept(Code(DCM, "111030", "Image Region"))
@@ -47,11 +54,11 @@ def read_presentation_state(reading: Reading, path: DocumentPath, policy: Readin
     document = document_frame(reading, path, policy, MODALITY, _CREATION)
     listed = referenced_series(reading, path.study_instance_uid)
     places = places_of(listed, reading)
-    named = named_instances(_references(listed), places, reading)
+    named = named_instances(_references(listed, reading), places, reading)
     sources = united(named.items)
     focus = [Focus(FocusKind.GROUP, f"{GroupKind.PRESENTATION_SOURCE}|")] if sources else []
     focus += _whole_series(listed, reading)
-    if focus or not items(reading.dataset, "ReferencedSeriesSequence", reading):
+    if focus or not any(items(reading.dataset, keyword, reading) for keyword in REFERRING):
         label = Concept(_CODING, text(reading.dataset, "ContentLabel", reading))
         state = ReportedItem(*path, document.sop_class_uid)
         groups = [ReportedGroup(GroupKind.PRESENTATION, "", label, (state,), focus=tuple(focus))]
@@ -67,23 +74,22 @@ def read_presentation_state(reading: Reading, path: DocumentPath, policy: Readin
     return document._replace(warnings=tuple(reading.warnings))
 
 
-def _references(listed: list[ReferencedSeries]) -> list[DataSet]:
-    """Image references; of a series without any, those of the Common Instance Reference Module, which
-    volumetric states have and which says no frames.
+def _references(listed: list[ReferencedSeries], reading: Reading) -> list[DataSet]:
+    """The images of a volumetric state's inputs (PS3.3 C.11.23), whose series the header tells; of any other
+    what its series name.
     """
-    said = {series.place for series in listed if series.images}
-    return [
-        reference
-        for series in listed
-        for reference in (series.images if series.place in said else series.instances)
-    ]
+    inputs = items(reading.dataset, "VolumetricPresentationInputSetSequence", reading)
+    images = [image for each in inputs for image in items(each, "ReferencedImageSequence", reading)]
+    return images or named_in(listed)
 
 
 def _whole_series(listed: list[ReferencedSeries], reading: Reading) -> list[Focus]:
-    """Series of which no image is named, against the rule: the state is then for the series as it is."""
+    """Series of which no image is named, in most states against the rule: the state is then for the series
+    as it is.
+    """
     named = {series.place for series in listed if series.images or series.instances}
-    whole = dict.fromkeys(series.place for series in listed if series.place not in named)
-    if whole:
+    whole = {series.place: series.may_be_whole for series in listed if series.place not in named}
+    if not all(whole.values()):
         reading.warn(WarningCode.SERIES_LEVEL_REFERENCE_ONLY)
     return [Focus(FocusKind.SERIES, "|".join(place)) for place in whole]
 
@@ -94,32 +100,52 @@ def _annotations(
     """Graphic Annotation items (PS3.3 C.10.5) that draw something on an image, by ordinal from 1."""
     annotations = items(reading.dataset, "GraphicAnnotationSequence", reading)
     for ordinal, annotation in enumerate(annotations, start=1):
-        regions = _regions(annotation, reading)
-        images = _annotated(annotation, sources, places, reading) if regions else ()
+        regions, matrix_regions = _regions(annotation, reading)
+        drawn = bool(regions or matrix_regions)
+        images = _annotated(annotation, sources, places, reading) if drawn else ()
         if images:
             yield ReportedGroup(
                 kind=GroupKind.PRESENTATION_REGION,
                 suffix=str(ordinal),
                 code=_REGION,
-                items=tuple(image._replace(regions_2d=regions) for image in images),
+                items=tuple(
+                    image._replace(regions_2d=regions, matrix_regions=matrix_regions) for image in images
+                ),
                 focus=(Focus(FocusKind.GROUP, f"{GroupKind.PRESENTATION}|"),),
             )
-        elif regions:
+        elif drawn:
             reading.warn(WarningCode.REGION_DROPPED)
 
 
-def _regions(annotation: DataSet, reading: Reading) -> tuple[Region, ...]:
-    """What is drawn in PIXEL: DISPLAY counts from the displayed area and MATRIX from the Total Pixel Matrix,
-    FHIR from the image or frame (MAPPING T11). Each other graphic is `region_dropped`.
+def _regions(annotation: DataSet, reading: Reading) -> tuple[tuple[Region, ...], tuple[Region, ...]]:
+    """What is drawn in PIXEL, and in MATRIX: FHIR counts from the image or frame (MAPPING T11). What is no
+    region of FHIR is `region_dropped`: in MATRIX, in DISPLAY, which counts from the displayed area, and
+    compound graphics.
     """
-    found: list[Region] = []
-    for graphic in items(annotation, "GraphicObjectSequence", reading):
-        in_pixels = first(graphic, "GraphicAnnotationUnits", reading).upper() == "PIXEL"
-        regions = plane_regions(graphic, reading) if in_pixels else ()
-        if not regions:
+    found: dict[str, dict[Region, None]] = {"PIXEL": {}, "MATRIX": {}}
+    graphics = items(annotation, "GraphicObjectSequence", reading)
+    for graphic in graphics:
+        units = first(graphic, "GraphicAnnotationUnits", reading).upper()
+        regions = plane_regions(graphic, reading) if units in found else ()
+        found.get(units, {}).update(dict.fromkeys(regions))
+        if units != "PIXEL" or not regions:
             reading.warn(WarningCode.REGION_DROPPED)
-        found += regions
-    return tuple(dict.fromkeys(found))
+    for _ in range(_compound_graphics(annotation, graphics, reading)):
+        reading.warn(WarningCode.REGION_DROPPED)
+    return tuple(found["PIXEL"]), tuple(found["MATRIX"])
+
+
+def _compound_graphics(annotation: DataSet, graphics: list[DataSet], reading: Reading) -> int:
+    """How many compound graphics (0070,0209) are not also drawn by the plain graphics of their Compound
+    Graphic Instance ID (0070,0226), as they ought to be for readers like this one.
+    """
+    drawn = {number for each in graphics for number in _instance_ids(each, reading)}
+    compounds = items(annotation, "CompoundGraphicSequence", reading)
+    return sum(drawn.isdisjoint(_instance_ids(each, reading)) for each in compounds)
+
+
+def _instance_ids(graphic: DataSet, reading: Reading) -> tuple[int, ...]:
+    return unsigned_numbers(graphic, "CompoundGraphicInstanceID", reading)
 
 
 def _annotated(

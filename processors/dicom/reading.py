@@ -34,6 +34,12 @@ TIME_BUDGET_S = 10.0
 minutes without a poll."""
 
 
+MAX_CONTOURS = 200
+"""Contours of one ROI that are published; of one with more, its number alone says what is meant. An organ has
+one or two a slice: fewer would drop common ones. At 500 points each, 200 are 3 MiB of JSON; several times as
+many would reach the 15 MiB beyond which nothing of the ROI is published."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadingPolicy:
     """What a site decides about reading objects."""
@@ -47,6 +53,7 @@ class ReadingPolicy:
     max_inflated_bytes: int = MAX_INFLATED_BYTES
     max_elements: int = MAX_ELEMENTS
     time_budget_s: float = TIME_BUDGET_S
+    max_contours: int = MAX_CONTOURS
 
 
 DEFAULT_POLICY = ReadingPolicy()

@@ -1,14 +1,13 @@
 """Segmentations, of voxels, surfaces and label maps, to documents: segments, and the images they came from.
 
-Rules of this file: Segment Sequence and Derivation Image functional groups (MAPPING 2.5; PS3.3 C.8.20,
-C.7.6.16.2.6). Frames and pixels are never looked at. The cost is linear in segments and frames.
+Rules of this file: Segment Sequence and what it was derived from (MAPPING 2.5; PS3.3 C.8.20, C.8.23). Pixels
+are never looked at. The cost is linear in segments and frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processors.core.body_sites import coded_site
 from processors.core.events import (
     Code,
     Concept,
@@ -21,26 +20,26 @@ from processors.core.events import (
     ReportedItem,
     SubsetKind,
 )
-from processors.core.vocabulary import DCM, LABEL_MAP_SEGMENTATION, SNOMED_CT
-from processors.dicom.codes import first_code, is_code
+from processors.core.vocabulary import DCM, LABEL_MAP_SEGMENTATION
+from processors.dicom.anatomy import body_site_of
 from processors.dicom.data_set import DataSet
+from processors.dicom.derivation import derivation_sources
 from processors.dicom.documents import document_frame
 from processors.dicom.evidence import Evidence
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.referenced_series import places_of, referenced_series
+from processors.dicom.referenced_series import named_in, places_of, referenced_series
 from processors.dicom.sop_references import named_instances, united
 from processors.dicom.values import first, items, tag_text, text, unsigned_numbers
 from processors.errors import DeadLetterCode, WarningCode
 
 _SEGMENT = Code(DCM, "121191", "Referenced Segment")
 _SOURCE = Concept(Code(DCM, "121233", "Source image for segmentation"))
-_ANATOMICAL_STRUCTURE = "123037004"
 _BACKGROUND = 0
 """The number of what is no segment in a label map (PS3.3 C.8.20.2)."""
 
 
 def read_segmentation(reading: Reading, path: DocumentPath, policy: ReadingPolicy) -> Document:
-    """A group for each segment, in order, and one of the source images that the frames name.
+    """A group for each segment, in order, and one of the images that they came from.
 
     `problem` is set where there are segments and none has a usable number. Raises Refused for an unusable SOP
     Class UID.
@@ -48,14 +47,15 @@ def read_segmentation(reading: Reading, path: DocumentPath, policy: ReadingPolic
     document = document_frame(reading, path, policy, "SEG")
     listed = referenced_series(reading, path.study_instance_uid)
     places = places_of(listed, reading)
-    sources = _sources(reading, places)
+    segments = items(reading.dataset, "SegmentSequence", reading)
+    sources = _sources(segments, places, reading)
     if sources:
         focus = [Focus(FocusKind.SERIES_OF_GROUP, f"{GroupKind.SEGMENT_SOURCE}|")]
-    else:
+    else:  # the header holds alone
+        sources = united(named_instances(named_in(listed), places, reading).items)
         series = dict.fromkeys(each.place for each in listed)
         focus = [Focus(FocusKind.SERIES, "|".join(place)) for place in series]
     item = ReportedItem(*path, document.sop_class_uid, SubsetKind.SEGMENTS)
-    segments = items(reading.dataset, "SegmentSequence", reading)
     numbered = _numbered(segments, document.sop_class_uid, reading)
     groups = [
         _group(segment, item._replace(subset=(str(number),)), tuple(focus), reading)
@@ -98,35 +98,24 @@ def _group(segment: DataSet, item: ReportedItem, focus: tuple[Focus, ...], readi
         suffix=item.subset[0],
         code=Concept(_SEGMENT, text(segment, "SegmentLabel", reading)),
         items=(item,),
-        body_site=_body_site(segment, reading),
+        body_site=body_site_of(segment, "SegmentedPropertyTypeCodeSequence", reading),
         focus=focus,
     )
 
 
-def _body_site(segment: DataSet, reading: Reading) -> Concept | None:
-    """Anatomic Region (0008,2218), else the property type (0062,000F) if an anatomical structure."""
-    site = first_code(segment, "AnatomicRegionSequence", reading)
-    if site is None:
-        quiet = reading.quiet()  # the category is never published
-        category = first_code(segment, "SegmentedPropertyCategoryCodeSequence", quiet)
-        if is_code(category, SNOMED_CT, _ANATOMICAL_STRUCTURE):
-            site = first_code(segment, "SegmentedPropertyTypeCodeSequence", reading)
-    return coded_site(site.coding) if site and site.coding else site
-
-
-def _sources(reading: Reading, places: Evidence) -> tuple[ReportedItem, ...]:
-    """Source images of all frames, as the frames themselves say: the header lists whatever the object refers
-    to, so it only tells in which series they lie. A source that it lacks: `reference_sources_disagree`.
+def _sources(segments: list[DataSet], places: Evidence, reading: Reading) -> tuple[ReportedItem, ...]:
+    """Source images as frames and surfaces say them: the header lists whatever the object refers to, so it
+    only tells in which series they lie. A source that it lacks: `reference_sources_disagree`.
     """
-    sources = united(named_instances(_derivations(reading), places, reading).items)
+    said = [*_surface_sources(segments, reading), *derivation_sources(reading)]
+    sources = united(named_instances(said, places, reading).items)
     if places and any(source.sop_instance_uid not in places for source in sources):
         reading.warn(WarningCode.REFERENCE_SOURCES_DISAGREE)
     return sources
 
 
-def _derivations(reading: Reading) -> Iterator[DataSet]:
-    """Source Image items (0008,2112) of the shared functional groups and of each frame."""
-    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for frame in items(reading.dataset, keyword, reading):
-            for derivation in items(frame, "DerivationImageSequence", reading):
-                yield from items(derivation, "SourceImageSequence", reading)
+def _surface_sources(segments: list[DataSet], reading: Reading) -> Iterator[DataSet]:
+    """Segment Surface Source Instances (0066,002E) of each surface (PS3.3 C.8.23.1)."""
+    for segment in segments:
+        for surface in items(segment, "ReferencedSurfaceSequence", reading):
+            yield from items(surface, "SegmentSurfaceSourceInstanceSequence", reading)

@@ -25,7 +25,7 @@ class SopReferences(NamedTuple):
     focus: tuple[Focus, ...] = ()
     """Presentation states the images are meant to be seen with."""
     frames_unusable: bool = False
-    """A reference was left out because none of its frame numbers is one (from 1)."""
+    """A reference was left out because none of its frame or segment numbers is one (from 1)."""
 
 
 def sop_references(content_item: DataSet, evidence: Evidence, reading: Reading) -> SopReferences:
@@ -53,17 +53,16 @@ def named_instances(references: Iterable[DataSet], evidence: Evidence, reading: 
             reading.warn(WarningCode.REFERENCE_MISSING)
             continue
         sop_class_uid = uid(reference, "ReferencedSOPClassUID", reading)
-        subset = _subset(reference, sop_class_uid, reading)
-        if subset is None:
-            frames_unusable = True
-            continue
-        item = ReportedItem(
+        named = ReportedItem(
             *evidence.get(sop_instance_uid, NOWHERE),
             sop_instance_uid,
             sop_class_uid,
-            *subset,
             waveform_channels=_channels(reference, reading),
         )
+        item = _narrowed(named, reference, reading)
+        if item is None:
+            frames_unusable = True
+            continue
         found.append(item)
         focus += _presentation_states(reference, evidence, reading)
     return SopReferences(tuple(found), tuple(focus), frames_unusable)
@@ -83,43 +82,66 @@ def _one_of(same: list[ReportedItem]) -> ReportedItem:
         subset = tuple(sorted({member for item in same for member in item.subset}, key=int))
     channels: tuple[str, ...] = ()
     if all(item.waveform_channels for item in same):
-        pairs = {pair for item in same for pair in item.waveform_channels}
-        channels = tuple(sorted(pairs, key=lambda pair: tuple(map(int, pair.split("\\")))))
+        pairs = {pair.partition("\\") for item in same for pair in item.waveform_channels}
+        channels = _in_order({(int(group), int(channel)) for group, _, channel in pairs})
+    frames: set[str] = set()
+    if all(item.segmentation_frames for item in same):
+        frames = {frame for item in same for frame in item.segmentation_frames}
     return same[0]._replace(
         sop_class_uid=next((item.sop_class_uid for item in same if item.sop_class_uid), ""),
         subset_kind=same[0].subset_kind if subset else SubsetKind.NONE,
         subset=subset,
         waveform_channels=channels,
+        segmentation_frames=tuple(sorted(frames, key=int)),
     )
 
 
-def _subset(
-    reference: DataSet, sop_class_uid: str, reading: Reading
-) -> tuple[SubsetKind, tuple[str, ...]] | None:
-    """Segments of a segmentation, else frames: the SOP Class decides what a subset means (FHIR
-    instance.subset), so frames of a segmentation are not said.
+def _narrowed(named: ReportedItem, reference: DataSet, reading: Reading) -> ReportedItem | None:
+    """With its frames, or segments of a segmentation: the SOP Class decides what a subset means (FHIR
+    instance.subset), so frames of a segmentation stand beside it.
 
-    None if there are frame numbers and all are unusable.
+    None if there are numbers of what the subset is and all are unusable.
     """
-    if sop_class_uid in SEGMENTATIONS:
-        segments = sorted(set(unsigned_numbers(reference, "ReferencedSegmentNumber", reading)))
-        return (SubsetKind.SEGMENTS, tuple(map(str, segments))) if segments else (SubsetKind.NONE, ())
-    sent = whole_numbers(reference, "ReferencedFrameNumber", reading)
-    frames = sorted({number for number in sent if number})  # the first frame is 1 (PS3.3 table 10-3)
+    frames = _counted(whole_numbers(reference, "ReferencedFrameNumber", reading), reading)
+    if named.sop_class_uid in SEGMENTATIONS:
+        kind = SubsetKind.SEGMENTS
+        subset = _counted(unsigned_numbers(reference, "ReferencedSegmentNumber", reading), reading)
+        named = named._replace(segmentation_frames=frames or ())
+    else:
+        kind, subset = SubsetKind.FRAMES, frames
+    if subset is None:
+        return None
+    return named._replace(subset_kind=kind, subset=subset) if subset else named
+
+
+def _counted(sent: tuple[int | None, ...], reading: Reading) -> tuple[str, ...] | None:
+    """Frame or segment numbers in order, each once; both count from 1 (PS3.3 tables 10-3 and C.8.20-4), and 0
+    is the background of a label map. Others: `reference_missing`, and None if there are only those.
+    """
     if not all(sent):
         reading.warn(WarningCode.REFERENCE_MISSING)
-    if sent and not frames:
-        return None
-    return (SubsetKind.FRAMES, tuple(map(str, frames))) if frames else (SubsetKind.NONE, ())
+    usable = sorted({number for number in sent if number})
+    return None if sent and not usable else tuple(map(str, usable))
 
 
 def _channels(reference: DataSet, reading: Reading) -> tuple[str, ...]:
-    r"""Pairs of multiplex group and channel, `M\C` (PS3.3 C.18.5.1.1)."""
+    r"""Pairs of multiplex group, from 1, and channel, `M\C`; channel 0 is all of the group and swallows them
+    (PS3.3 C.18.5.1.1). What is no pair: `reference_missing`.
+    """
     if not has(reference, "ReferencedWaveformChannels"):
         return ()
     numbers = unsigned_numbers(reference, "ReferencedWaveformChannels", reading)
-    pairs = sorted(set(zip(numbers[::2], numbers[1::2], strict=False)))
-    return tuple(f"{group}\\{channel}" for group, channel in pairs)
+    sent = list(zip(numbers[::2], numbers[1::2], strict=False))
+    pairs = {pair for pair in sent if pair[0]}
+    if len(numbers) % 2 or not all(group for group, _ in sent):
+        reading.warn(WarningCode.REFERENCE_MISSING)
+    return _in_order(pairs)
+
+
+def _in_order(pairs: set[tuple[int, int]]) -> tuple[str, ...]:
+    whole = {group for group, channel in pairs if channel == 0}
+    said = (pair for pair in sorted(pairs) if pair[1] == 0 or pair[0] not in whole)
+    return tuple(f"{group}\\{channel}" for group, channel in said)
 
 
 def _presentation_states(reference: DataSet, evidence: Evidence, reading: Reading) -> list[Focus]:

@@ -17,16 +17,21 @@ MAX_BINARY32 = 3.4028235e38
 
 
 def plane_regions(item: DataSet, reading: Reading) -> tuple[Region, ...]:
-    r"""The region of a SCOORD.
+    r"""Regions of a SCOORD or a graphic: one, or a point each for MULTIPOINT, which R5 has no 2D code for
+    (MAPPING T10). Empty if the graphic type, the count or a number is wrong.
 
-    Empty if the graphic type, the count or a number is wrong, and for Pixel Origin Interpretation (0048,0301)
-    VOLUME: those coordinates count from the Total Pixel Matrix, FHIR's from the image or frame (MAPPING T11).
-    The origins are otherwise the same: 0\0 is the top left corner of the top left pixel (PS3.3 C.18.6).
+    The origin is FHIR's, 0\0 the top left corner of the top left pixel (PS3.3 C.18.6): of the image or frame,
+    or else of the Total Pixel Matrix (`in_matrix`).
     """
-    if first(item, "PixelOriginInterpretation", reading).upper() == "VOLUME":
-        return ()
     region = _region(item, reading)
     return () if region_problem_2d(region) else (region,)
+
+
+def in_matrix(item: DataSet, reading: Reading) -> bool:
+    """Whether a SCOORD counts from the Total Pixel Matrix: Pixel Origin Interpretation (0048,0301) is VOLUME,
+    not FRAME or absent. FHIR counts from the image or frame (MAPPING T11).
+    """
+    return first(item, "PixelOriginInterpretation", reading).upper() == "VOLUME"
 
 
 def space_region(item: DataSet, reading: Reading) -> Region | None:

@@ -1,7 +1,8 @@
 """RT structure sets to documents: a region of interest each, with its contours as 3D regions.
 
-Rules of this file: Structure Set, ROI Contour and Referenced Frame of Reference sequences (MAPPING 2.6; PS3.3
-C.8.8.5, C.8.8.6). Contours are not moved or converted; a closed one gets the end that FHIR asks for.
+Rules of this file: Structure Set, ROI Contour, RT ROI Observations and Referenced Frame of Reference
+sequences (MAPPING 2.6; PS3.3 C.8.8.5, C.8.8.6, C.8.8.8). Contours are not moved or converted; a closed one
+gets the end that FHIR asks for.
 """
 
 from __future__ import annotations
@@ -23,17 +24,13 @@ from processors.core.events import (
 )
 from processors.core.graphics import region_problem_3d
 from processors.core.vocabulary import DCM
+from processors.dicom.anatomy import body_site_of
 from processors.dicom.data_set import DataSet
 from processors.dicom.documents import document_frame
 from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.uids import uid
 from processors.dicom.values import decimals, first, items, tag_text, text, whole_number
 from processors.errors import DeadLetterCode, WarningCode
-
-MAX_CONTOURS = 200
-"""Contours of one ROI that are published; of one with more, its number alone says what is meant. An organ has
-one or two a slice: fewer would drop common ones. At 500 points each, 200 are 3 MiB of JSON; several times as
-many would reach the 15 MiB beyond which nothing of the ROI is published."""
 
 _REGION_IN_SPACE = Code(DCM, "130488", "Region in Space")
 _STRUCTURE_SET = ("StructureSetDate", "StructureSetTime")
@@ -57,10 +54,11 @@ def read_structure_set(reading: Reading, path: DocumentPath, policy: ReadingPoli
     """A group for each ROI of Structure Set ROI Sequence (3006,0020), in order, contours or none.
 
     `problem` is set where there are ROIs and none has a usable number. A ROI without one, or with one that
-    another has: `reference_missing`. Raises Refused for an unusable SOP Class UID.
+    another has, and contours of none: `reference_missing`. Raises Refused for an unusable SOP Class UID.
     """
     document = document_frame(reading, path, policy, "RTSTRUCT", _STRUCTURE_SET)
     contours = _contours(reading)
+    sites = _sites(reading)
     listed = _listed_series(reading, path.study_instance_uid)
     item = ReportedItem(*path, document.sop_class_uid, SubsetKind.ROIS)
     groups: dict[int, ReportedGroup] = {}
@@ -71,7 +69,12 @@ def read_structure_set(reading: Reading, path: DocumentPath, policy: ReadingPoli
             reading.warn(WarningCode.REFERENCE_MISSING)
             continue
         numbered = item._replace(subset=(str(number),))
-        groups[number] = _group(roi, numbered, contours.get(number, []), listed, reading)
+        group = _group(roi, numbered, listed, reading)
+        regions = _regions(group, contours.get(number, []), policy.max_contours, reading)
+        drawn = numbered._replace(regions_3d=regions)
+        groups[number] = group._replace(items=(drawn,), body_site=sites.get(number))
+    for _ in contours.keys() - groups.keys():
+        reading.warn(WarningCode.REFERENCE_MISSING)
     if rois and not groups:
         document = document._replace(
             problem=DeadLetterCode.NO_USABLE_REFERENCE, problem_tag=tag_text("ROINumber")
@@ -79,14 +82,8 @@ def read_structure_set(reading: Reading, path: DocumentPath, policy: ReadingPoli
     return document._replace(groups=tuple(groups.values()), warnings=tuple(reading.warnings))
 
 
-def _group(
-    roi: DataSet, item: ReportedItem, contours: list[DataSet], listed: list[_Series], reading: Reading
-) -> ReportedGroup:
+def _group(roi: DataSet, item: ReportedItem, listed: list[_Series], reading: Reading) -> ReportedGroup:
     frame_of_reference_uid = uid(roi, "ReferencedFrameOfReferenceUID", reading)
-    if contours and not frame_of_reference_uid:  # FHIR wants 3D regions to have one
-        reading.warn(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
-        reading.warn(WarningCode.REGION_DROPPED)
-        contours = []
     focus = (
         series.focus
         for series in listed
@@ -96,28 +93,22 @@ def _group(
         kind=GroupKind.ROI,
         suffix=item.subset[0],
         code=Concept(_REGION_IN_SPACE, text(roi, "ROIName", reading)),
-        items=(item._replace(regions_3d=_regions(contours, reading)),),
+        items=(item,),
         frame_of_reference_uid=frame_of_reference_uid,
         focus=tuple(dict.fromkeys(focus)),
     )
 
 
-def _contours(reading: Reading) -> dict[int, list[DataSet]]:
-    """Contour items (3006,0040) by Referenced ROI Number (3006,0084)."""
-    found: dict[int, list[DataSet]] = {}
-    for roi in items(reading.dataset, "ROIContourSequence", reading):
-        number = whole_number(roi, "ReferencedROINumber", reading)
-        if number is not None:
-            found.setdefault(number, []).extend(items(roi, "ContourSequence", reading))
-    return found
-
-
-def _regions(contours: list[DataSet], reading: Reading) -> tuple[Region, ...]:
-    """Regions of one ROI: none where contours are holes in others, which FHIR cannot say, or too many. A
-    contour that breaks a rule is left out (`region_dropped`).
+def _regions(roi: ReportedGroup, contours: list[DataSet], limit: int, reading: Reading) -> tuple[Region, ...]:
+    """Regions of one ROI: none without a frame of reference, which FHIR wants them to have, where contours
+    are holes in others, which FHIR cannot say, or too many. A contour that breaks a rule is left out
+    (`region_dropped`).
     """
+    nowhere = bool(contours) and not roi.frame_of_reference_uid
+    if nowhere:
+        reading.warn(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
     holes = any(first(c, "ContourGeometricType", reading).upper() == _WITH_HOLES for c in contours)
-    if holes or len(contours) > MAX_CONTOURS:
+    if nowhere or holes or len(contours) > limit:
         reading.warn(WarningCode.REGION_DROPPED)
         return ()
     found = []
@@ -128,6 +119,30 @@ def _regions(contours: list[DataSet], reading: Reading) -> tuple[Region, ...]:
         else:
             found.append(region)
     return tuple(dict.fromkeys(found))
+
+
+def _sites(reading: Reading) -> dict[int, Concept]:
+    """Body site by ROI number: the anatomy that an RT ROI Observation (3006,0080) codes, or what it is
+    identified as (3006,0086) where that is anatomy.
+    """
+    found: dict[int, Concept] = {}
+    for observation in items(reading.dataset, "RTROIObservationsSequence", reading):
+        number = whole_number(observation, "ReferencedROINumber", reading)
+        organ = first(observation, "RTROIInterpretedType", reading).upper() == "ORGAN"
+        site = body_site_of(observation, "RTROIIdentificationCodeSequence", reading, anatomical=organ)
+        if number is not None and site:
+            found.setdefault(number, site)
+    return found
+
+
+def _contours(reading: Reading) -> dict[int, list[DataSet]]:
+    """Contour items (3006,0040) by Referenced ROI Number (3006,0084)."""
+    found: dict[int, list[DataSet]] = {}
+    for roi in items(reading.dataset, "ROIContourSequence", reading):
+        number = whole_number(roi, "ReferencedROINumber", reading)
+        if number is not None:
+            found.setdefault(number, []).extend(items(roi, "ContourSequence", reading))
+    return found
 
 
 def _region(contour: DataSet, reading: Reading) -> Region:
@@ -150,7 +165,9 @@ def _listed_series(reading: Reading, study_instance_uid: str) -> list[_Series]:
             study_uid = uid(study, "ReferencedSOPInstanceUID", reading) or study_instance_uid
             for series in items(study, "RTReferencedSeriesSequence", reading):
                 series_uid = uid(series, "SeriesInstanceUID", reading)
-                if series_uid:
-                    focus = Focus(FocusKind.SERIES, f"{study_uid}|{series_uid}")
-                    found.append(_Series(frame_of_reference_uid, focus))
+                if not series_uid:
+                    reading.warn(WarningCode.REFERENCE_MISSING)
+                    continue
+                focus = Focus(FocusKind.SERIES, f"{study_uid}|{series_uid}")
+                found.append(_Series(frame_of_reference_uid, focus))
     return found

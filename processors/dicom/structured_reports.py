@@ -15,6 +15,7 @@ from processors.core.events import (
     Focus,
     FocusKind,
     GroupKind,
+    Region,
     ReportedGroup,
     ReportedItem,
     SubsetKind,
@@ -28,7 +29,7 @@ from processors.dicom.group_companions import Companions
 from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.report_context import contexts, measurements
 from processors.dicom.sop_references import sop_references
-from processors.dicom.spatial import plane_regions, space_region
+from processors.dicom.spatial import in_matrix, plane_regions, space_region
 from processors.dicom.uids import uid
 from processors.dicom.values import first, tag_text
 from processors.errors import DeadLetterCode, WarningCode
@@ -113,17 +114,20 @@ class _Report:
         )
 
     def _plane(self, item: ContentItem) -> None:
-        """A SCOORD: a region on the images it is selected from; if it is none, those images as they are."""
+        """A SCOORD: a region on the images it is selected from; if it is none, or one of the Total Pixel
+        Matrix, those images as they are.
+        """
         self.tried = True
         regions = plane_regions(item.dataset, self._reading)
-        if not regions:
+        matrix_regions = regions if in_matrix(item.dataset, self._reading) else ()
+        if matrix_regions or not regions:
             self._reading.warn(WarningCode.REGION_DROPPED)
         selected = [(child, image) for child in item.children if (image := self._selected(child))]
         if not selected and not any(map(is_by_reference, item.children)):
             self._reading.warn(WarningCode.REFERENCE_MISSING)
-        if not regions:
+        if matrix_regions or not regions:
             for child, image in selected:
-                self._reference(child, image)
+                self._reference(child, image, matrix_regions)
             return
         found = [sop_references(image.dataset, self._places, self._reading) for _, image in selected]
         self.frames_unusable |= any(references.frames_unusable for references in found)
@@ -151,15 +155,18 @@ class _Report:
         code = self._code(item, IMAGE_REGION)
         self._add(GroupKind.REGION, item, code, (content_item,), focus, frame_of_reference_uid)
 
-    def _reference(self, item: ContentItem, referring: ContentItem) -> None:
+    def _reference(
+        self, item: ContentItem, referring: ContentItem, matrix_regions: tuple[Region, ...] = ()
+    ) -> None:
         """An image, waveform or composite object as it is; `referring` is the item itself or its by-reference
-        target, whose reference it is.
+        target, whose reference it is. `matrix_regions` go with it, being none of FHIR's.
         """
         self.tried = True
         references = sop_references(referring.dataset, self._places, self._reading)
         self.frames_unusable |= references.frames_unusable
         code = self._code(referring, self._tree.root.name if self._tree.root.name != Concept() else _UNTITLED)
-        self._add(GroupKind.REFERENCE, item, code, references.items, references.focus)
+        named = tuple(each._replace(matrix_regions=matrix_regions) for each in references.items)
+        self._add(GroupKind.REFERENCE, item, code, named, references.focus)
 
     def _resolve(self, item: ContentItem) -> None:
         """A by-reference item: another use of a region, or its own reference to the image it points at."""

@@ -34,6 +34,11 @@ EXTENSIONS = f"{BASE}/fhir/StructureDefinition"
 CONTENT_ITEM_PATH = f"{EXTENSIONS}/sr-content-item-path"
 WAVEFORM_CHANNEL = f"{EXTENSIONS}/waveform-channel"
 """One extension a pair, "M\\C" (PS3.3 C.18.5): R5's subset does not know channels."""
+SEGMENTATION_FRAME = f"{EXTENSIONS}/segmentation-frame"
+"""One extension a frame number of a segmentation, whose subset is segments."""
+MATRIX_REGION = f"{EXTENSIONS}/total-pixel-matrix-region"
+"""A region in coordinates of the Total Pixel Matrix; its parts are named as those of imageRegion2D, which
+counts from the image or frame."""
 ARTIFACT_DESCRIPTION = "http://hl7.org/fhir/StructureDefinition/artifact-description"
 
 STUDY_UID_TYPE = codeable_concept(code_of("DCM", "110180", "Study Instance UID"))
@@ -135,7 +140,7 @@ _PLAIN = ReferencedInstance("")[3:]
 
 def _detailed(entry: Content, instance: ReferencedInstance) -> Content:
     detailed: Content = {}
-    _put(detailed, "extension", channel_extensions(instance))
+    _put(detailed, "extension", channel_extensions(instance) + part_extensions(instance))
     detailed |= entry
     if instance.subset_kind is not SubsetKind.NONE:
         _put(detailed, "subset", list(instance.subset))
@@ -148,10 +153,25 @@ def channel_extensions(instance: ReferencedInstance) -> list[Content]:
     return [{"url": WAVEFORM_CHANNEL, "valueString": pair} for pair in instance.waveform_channels]
 
 
+def part_extensions(instance: ReferencedInstance) -> list[Content]:
+    """Parts of an instance that no release has an element for."""
+    extensions: list[Content] = [
+        {"url": SEGMENTATION_FRAME, "valuePositiveInt": int(frame)} for frame in instance.segmentation_frames
+    ]
+    for region in instance.matrix_regions:
+        parts: list[Content] = [{"url": "regionType", "valueCode": region.region_type}]
+        parts += [{"url": "coordinate", "valueDecimal": number} for number in _decimals(region)]
+        extensions.append({"url": MATRIX_REGION, "extension": parts})
+    return extensions
+
+
 def region_of(region: Region) -> Content:
+    return {"regionType": region.region_type, "coordinate": _decimals(region)}
+
+
+def _decimals(region: Region) -> list[int | float]:
     """Whole numbers without ".0": FHIR decimals carry their precision."""
-    numbers = [int(number) if number == int(number) else number for number in region.coordinates]
-    return {"regionType": region.region_type, "coordinate": numbers}
+    return [int(number) if number == int(number) else number for number in region.coordinates]
 
 
 def _put(content: Content, element: str, value: Any) -> None:

@@ -79,7 +79,7 @@ def _instances(reference: ImagingReference) -> list[Content]:
 def _detailed(entry: Content, instance: ReferencedInstance) -> Content:
     """An element a kind of subset (isl-10, isl-11), all positiveInt; what they cannot say is an extension."""
     numbers = [int(number) for pair in instance.waveform_channels for number in pair.split("\\")]
-    extensions: list[Content] = []
+    extensions = r5.part_extensions(instance)
     if 0 in numbers:  # all channels of a group
         extensions += r5.channel_extensions(instance)
     elif numbers:

@@ -61,14 +61,12 @@ def _trace(content: Content, form: list[object]) -> None:
         elif kind is not list:
             form.append(kind)
         elif value and type(value[0]) is dict:
-            before: list[object] = []
+            alike: dict[object, None] = {}  # the same can be wrong with all of one form
             for item in value:
-                own: list[object] = []
-                _trace(item, own)
-                if own != before:  # a hundred alike show what one shows
-                    form.extend(own)
-                    form.append(",")
-                    before = own
+                trace: list[object] = []
+                _trace(item, trace)
+                alike[tuple(trace)] = None
+            form += alike
             form.append("]")
         else:
             form.append(frozenset(map(type, value)))

@@ -104,6 +104,8 @@ class Reports(Section, frozen=True):
     many writers, above all of measurements and CAD, never call a report anything else."""
     unresolved_after_s: Seconds = 86_400.0
     """A reference whose series no one knows is put aside after so long."""
+    max_contours: Annotated[int, Meta(ge=0)] = 200
+    """Contours of one ROI of a structure set that are published; one with more is its number alone."""
 
 
 class Documents(Section, frozen=True):

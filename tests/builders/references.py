@@ -16,6 +16,7 @@ from processors.core.reference import (
 
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 US = "1.2.840.10008.5.1.4.1.1.3.1"
+SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 ID = "7c0b0d7e-8f6f-5a57-9d7c-4d1f9f1f0a01"
 LEAST = ImagingReference(
     id=ID,
@@ -41,6 +42,14 @@ MOST = LEAST._replace(
             (Region("circle", (10.0, -0.0, 1e-07, 95.3)), Region("point", (1, 2.5))),
         ),
         ReferencedInstance("2.999.5.1.3", regions_3d=(Region("point", (-1.5, 0, 2)),)),
+        ReferencedInstance(
+            "2.999.5.1.4",
+            SEG,
+            subset_kind=SubsetKind.SEGMENTS,
+            subset=("2",),
+            segmentation_frames=("7", "12"),
+        ),
+        ReferencedInstance("2.999.5.1.5", matrix_regions=(Region("point", (40000.5, 3.0)),)),
     ),
     withdrawn=WithdrawalReason.DELETED,
     document_uid="2.999.5.8.1",

@@ -6,8 +6,9 @@ from itertools import permutations
 
 import pytest
 
-from tests.builders.goldens import Resource, arrival, reported
-from tests.builders.images import ct
+from processors.core.vocabulary import PARAMETRIC_MAP
+from tests.builders.goldens import Resource, arrival, event, reported
+from tests.builders.images import ct, image
 from tests.builders.segmentations import bare_segmentation, derived, reference, referenced_series, segment
 from tests.builders.structure_sets import golden_structure_set
 from tests.builders.treeless_goldens import GOLDENS, g10, g11, g12
@@ -73,6 +74,35 @@ def test_e8_holes_cannot_be_said() -> None:
     del instance["imageRegion3D"]
     assert content(reference) == expected
     assert timeline.facts[0]["warnings"] == ["region_dropped"]
+
+
+def test_a_site_may_want_no_contours() -> None:
+    timeline = Timeline({"IMAGING_REFERENCE__REPORTS__MAX_CONTOURS": "0"})
+    (reference,) = timeline.send(g12().records)
+    (instance,) = reference["instance"]
+    assert (instance["subset"], "imageRegion3D" in instance) == (["3"], False)
+
+
+def test_a_parametric_map_is_listed_in_its_series_and_refers_to_its_sources() -> None:
+    """Deleting it withdraws both; its series closes by the clock as any other does."""
+    pixels = image(
+        *("2.999.1.8", "2.999.1.8.1"), series_number=8, number=1, sop_class=PARAMETRIC_MAP, modality="MR"
+    )
+    pixels.ReferencedSeriesSequence = [referenced_series([ct(1), ct(2)])]
+    pixels.SourceImageSequence = [reference(ct(2))]
+    timeline = Timeline()
+    (sources,) = timeline.send([arrival(ct(2), "10:01"), reported(pixels, "10:05")])
+    assert (sources["seriesUid"], uids(sources)) == ("2.999.1.2", ["2.999.1.2.2"])
+    assert sources["identifier"][1]["value"] == "urn:oid:2.999.1.8.1"
+    timeline.run_out()
+    listed = sorted((r["seriesUid"], *uids(r)) for r in of_kind(timeline, "series"))
+    assert listed == [("2.999.1.2", "2.999.1.2.2"), ("2.999.1.8", "2.999.1.8.1")]
+    gone = event("instance.deleted", "11:10", series_instance_uid="2.999.1.8", sop_instance_uid="2.999.1.8.1")
+    timeline.send([gone])
+    timeline.run_out()
+    withdrawn = [r["id"] for r in timeline.references.values() if r["status"] != "available"]
+    assert len(withdrawn) == 2
+    assert sources["id"] in withdrawn
 
 
 def test_a_segment_points_at_the_series_its_sources_turn_out_to_lie_in() -> None:

@@ -159,6 +159,12 @@ def test_a_broken_head_is_named(changes: dict[str, Any], element: str) -> None:
         ({"subset_kind": SubsetKind.CONTENT_ITEMS, "subset": ("1.2",)}, "instance.subset"),
         ({"waveform_channels": ("0\\1",)}, "instance.extension"),
         ({"waveform_channels": ("1\\1", "1\\1")}, "instance.extension"),
+        ({"segmentation_frames": ("1",)}, "instance.extension"),
+        ({"segmentation_frames": ("2", "1"), "sop_class_uid": SEG}, "instance.extension"),
+        ({"segmentation_frames": ("0", "1"), "sop_class_uid": SEG}, "instance.extension"),
+        ({"segmentation_frames": ("x",), "sop_class_uid": SEG}, "instance.extension"),
+        ({"matrix_regions": (Region("point", (1, 2)),), "sop_class_uid": SR}, "instance.extension"),
+        ({"matrix_regions": (Region("circle", (1, 2)),)}, "instance.extension"),
     ],
 )
 def test_a_broken_instance_is_named(changes: dict[str, Any], element: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from processors.core.events import InstanceHeader, InstancesRejected, Region, ReportedItem, SubsetKind
 from processors.core.listing import Listing, list_items
 from processors.core.policy import Policy
+from processors.core.reference import WithdrawalReason
 from tests.builders.events import CT, SERIES, STUDY, arrived, deleted, item, stamp, study_of
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -127,3 +128,31 @@ def test_a_frame_of_reference_only_if_all_are_known_to_have_it(known: list[str],
     listing = listed(item("3.1"), item("3.2"), known=tuple(arrivals))
     assert listing.frame_of_reference_uid == expected
     assert [i.sop_instance_uid for i in listing.holders] == [a.sop_instance_uid for a in arrivals]
+
+
+def test_frames_of_a_segmentation_stand_beside_its_segments() -> None:
+    said = item("3.1", sop_class=SEG)._replace(
+        subset_kind=SubsetKind.SEGMENTS, subset=("2",), segmentation_frames=("4", "11")
+    )
+    ten = arrived(instance=InstanceHeader(SEG, 1, frames=10))
+    for items, known, shown_as in (
+        ([said], (), (("2",), ("4", "11"))),
+        ([said], (ten,), (("2",), ("4",))),
+        (
+            [said, said._replace(subset=("3",), segmentation_frames=("1",))],
+            (),
+            (("2", "3"), ("1", "4", "11")),
+        ),
+        ([said, said._replace(segmentation_frames=())], (), (("2",), ())),
+        ([frames("3.1", 7, sop_class=SEG)], (), ((), ("7",))),
+    ):
+        (entry,) = listed(*items, known=known).instances
+        assert (entry.subset, entry.segmentation_frames) == shown_as
+    beyond = said._replace(segmentation_frames=("11",))
+    assert listed(beyond, known=(ten,)).reasons == (WithdrawalReason.INVALID,)
+
+
+def test_regions_of_a_total_pixel_matrix_keep_an_entry_of_their_own() -> None:
+    one, other = (item()._replace(matrix_regions=(region,)) for region in (POINT, OTHER_POINT))
+    (entry,) = listed(one, item(), other).instances
+    assert entry.matrix_regions == (POINT, OTHER_POINT)

@@ -24,11 +24,12 @@ from processors.core.events import (
 from processors.dicom import ReadingPolicy, event_of_object
 from tests.builders.images import ct, encoded, enhanced_ct
 from tests.builders.presentation_states import annotation, graphic, presentation_state
-from tests.builders.segmentations import reference, referenced_series
+from tests.builders.segmentations import bare_segmentation, reference, referenced_series
 
 STAMP = Stamp(0, False, "PACS", "e1", b"")
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMAGES = "ReferencedImageSequence"
+PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11"
 
 
 def document(data: Dataset) -> Document:
@@ -136,6 +137,26 @@ def test_what_is_no_region_of_the_image_is_dropped_and_counted(change: Callable[
     assert read.warnings == ("region_dropped",) * 2
 
 
+def test_graphics_on_the_total_pixel_matrix_are_counted_and_stand_beside_the_image() -> None:
+    state = drawn(("POINT", (70, 8)))
+    _units("MATRIX")(state.GraphicAnnotationSequence[0].GraphicObjectSequence[0])
+    read = document(state)
+    (group,) = of_kind(read, GroupKind.PRESENTATION_REGION)
+    assert (group.items[0].regions_2d, group.items[0].matrix_regions) == ((), (Region("point", (70, 8)),))
+    assert read.warnings == ("region_dropped",)
+
+
+@pytest.mark.parametrize(("same", "dropped"), [(7, 0), (8, 1)])
+def test_a_compound_graphic_is_counted_unless_plain_ones_draw_it_too(same: int, dropped: int) -> None:
+    state = drawn(("POINT", (7, 8)))
+    (item,) = state.GraphicAnnotationSequence
+    item.GraphicObjectSequence[0].CompoundGraphicInstanceID = 7
+    compound = Dataset()
+    compound.CompoundGraphicInstanceID, compound.CompoundGraphicType = same, "ARROW"
+    item.CompoundGraphicSequence = [compound]
+    assert document(state).warnings == ("region_dropped",) * dropped
+
+
 def test_texts_are_no_regions() -> None:
     images = [ct(1)]
     read = document(presentation_state(images, [annotation([], images, ["a note"])]))
@@ -162,6 +183,57 @@ def test_images_of_a_blending_state_lie_in_the_studies_it_says() -> None:
         layers.append(layer)
     state.BlendingSequence = layers
     assert sources(document(state)) == [("2.999.1", "2.999.1.2.1", ()), ("2.999.2", "2.999.2.3.7", ())]
+
+
+def test_inputs_of_an_advanced_blending_state_are_series_or_some_of_their_images() -> None:
+    state = presentation_state([ct(1)])
+    state.SOPClassUID = f"{PRESENTATION_STATE}.8"
+    del state.ReferencedSeriesSequence
+    inputs = []
+    for study, series in (("2.999.1", "2.999.1.2"), ("2.999.2", "2.999.2.3")):
+        blended = Dataset()
+        blended.StudyInstanceUID, blended.SeriesInstanceUID = study, series
+        inputs.append(blended)
+    inputs[1].ReferencedImageSequence = [reference(enhanced_ct(), 3, 1)]
+    state.AdvancedBlendingSequence = inputs
+    read = document(state)
+    assert sources(read) == [("2.999.2", "2.999.1.4.1", ("1", "3"))]
+    assert read.groups[0].focus == (
+        Focus(FocusKind.GROUP, "pr-src|"),
+        Focus(FocusKind.SERIES, "2.999.1|2.999.1.2"),
+    )
+    assert read.warnings == ()
+
+
+def test_inputs_of_a_volumetric_state_are_images_whose_series_the_header_tells() -> None:
+    state = presentation_state([ct(1)])
+    state.SOPClassUID = f"{PRESENTATION_STATE}.6"
+    state.ReferencedSeriesSequence = [referenced_series([ct(1), ct(2)]), referenced_series([enhanced_ct()])]
+    volume = Dataset()
+    volume.ReferencedImageSequence = [reference(ct(2)), reference(enhanced_ct(), 5)]
+    state.VolumetricPresentationInputSetSequence = [volume]
+    read = document(state)
+    assert sources(read) == [("2.999.1", "2.999.1.2.2", ()), ("2.999.1", "2.999.1.4.1", ("5",))]
+    (group,) = of_kind(read, GroupKind.PRESENTATION)
+    assert group.focus == (Focus(FocusKind.GROUP, "pr-src|"),)
+
+
+def test_segments_that_a_state_is_for() -> None:
+    state = presentation_state([ct(1)])
+    drawn_on = bare_segmentation([])
+    listed = referenced_series([drawn_on], IMAGES)
+    listed.ReferencedImageSequence = [reference(drawn_on, 4), reference(drawn_on)]
+    for each, numbers in zip(listed.ReferencedImageSequence, ([3, 0], 2), strict=True):
+        each.ReferencedSegmentNumber = numbers
+    state.ReferencedSeriesSequence = [listed]
+    read = document(state)
+    (group,) = of_kind(read, GroupKind.PRESENTATION_SOURCE)
+    said = [(i.subset_kind, i.subset, i.segmentation_frames) for i in group.items]
+    assert said == [(SubsetKind.SEGMENTS, ("2", "3"), ())], "one reference is to all frames"
+    assert read.warnings == ("reference_missing",), "0 is the background"
+    listed.ReferencedImageSequence = [reference(drawn_on)]
+    listed.ReferencedImageSequence[0].ReferencedSegmentNumber = 0
+    assert document(state).problem == "frame_out_of_range"
 
 
 def test_instances_are_taken_where_no_images_are_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code as DicomCode
-from pydicom.uid import SegmentationStorage
+from pydicom.uid import SegmentationStorage, SurfaceSegmentationStorage
 
 from processors.core.events import (
     Code,
@@ -30,6 +30,7 @@ from tests.builders.segmentations import (
     LIVER,
     MORPHOLOGICALLY_ALTERED,
     bare_segmentation,
+    coded,
     derived,
     golden_segmentation,
     reference,
@@ -84,6 +85,16 @@ def test_where_a_segment_is(
 ) -> None:
     (group,) = document(bare_segmentation([segment(1, "", category, kind, region)])).groups
     assert group.body_site == site
+
+
+@pytest.mark.parametrize("place", ["AnatomicRegion", "SegmentedPropertyType"])
+def test_the_side_of_a_segment_is_text(place: str) -> None:
+    one = segment(1, region=LIVER if place == "AnatomicRegion" else None)
+    coded_place = one[f"{place}{'' if place == 'AnatomicRegion' else 'Code'}Sequence"][0]
+    modifier = f"{place}Modifier{'' if place == 'AnatomicRegion' else 'Code'}Sequence"
+    setattr(coded_place, modifier, [coded(DicomCode("7771000", "SCT", "Left"))])
+    (group,) = document(bare_segmentation([one])).groups
+    assert group.body_site == LIVER_SITE._replace(text="Liver, Left")
 
 
 @pytest.mark.parametrize(
@@ -146,11 +157,33 @@ def test_sources_of_another_study() -> None:
     assert (item.study_instance_uid, item.series_instance_uid) == ("2.999.2", "2.999.1.2")
 
 
-def test_without_sources_in_frames_the_headers_series_are_the_focus() -> None:
-    listed = [referenced_series([ct(1)]), referenced_series([ct(7, "2.999.1.3")])]
-    read = document(bare_segmentation([segment(1)], listed))
-    (group,) = read.groups
-    assert group.focus == tuple(Focus(FocusKind.SERIES, f"2.999.1|2.999.1.{n}") for n in (2, 3))
+def test_without_sources_in_frames_the_header_holds() -> None:
+    """A series of which it names no image is a focus all the same."""
+    whole = referenced_series([ct(7, "2.999.1.3")])
+    del whole.ReferencedInstanceSequence
+    read = document(bare_segmentation([segment(1)], [referenced_series([ct(1)]), whole]))
+    assert read.groups[0].focus == tuple(Focus(FocusKind.SERIES, f"2.999.1|2.999.1.{n}") for n in (2, 3))
+    assert sources(read) == [("2.999.1.2", "2.999.1.2.1", ())]
+
+
+def test_tiles_laid_out_in_full_have_their_source_in_the_object() -> None:
+    data = bare_segmentation([segment(1)], [referenced_series([ct(1), ct(2)])])
+    del data.PerFrameFunctionalGroupsSequence
+    data.SourceImageSequence = [reference(ct(2))]
+    assert sources(document(data)) == [("2.999.1.2", "2.999.1.2.2", ())]
+    data.SharedFunctionalGroupsSequence = [derived(reference(ct(1)))]
+    assert sources(document(data)) == [("2.999.1.2", "2.999.1.2.1", ())], "frames go before the object"
+
+
+def test_surfaces_say_their_sources() -> None:
+    surface = Dataset()
+    surface.ReferencedSurfaceNumber = 1
+    surface.SegmentSurfaceSourceInstanceSequence = [reference(ct(3))]
+    liver = segment(1)
+    liver.ReferencedSurfaceSequence = [surface]
+    listed = [referenced_series([ct(1), ct(3)])]
+    data = bare_segmentation([liver], listed, sop_class=SurfaceSegmentationStorage)
+    assert sources(document(data)) == [("2.999.1.2", "2.999.1.2.3", ())]
 
 
 @pytest.mark.parametrize(("segments", "problem"), [([segment(0)], "no_usable_reference"), ([], "")])

@@ -8,7 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from processors.core.events import Region
-from processors.dicom.spatial import plane_regions, space_region
+from processors.dicom.spatial import in_matrix, plane_regions, space_region
 from tests.builders.readings import reading_of
 from tests.unit.dicom.report_items import scoord, scoord3d
 
@@ -63,11 +63,13 @@ def test_plane_region_with_a_wrong_count_or_number_is_none(
     assert plane(scoord(graphic_type, data)) == ()
 
 
-@pytest.mark.parametrize(("origin", "regions"), [("FRAME", 1), ("VOLUME", 0)])
-def test_total_pixel_matrix_is_not_the_frame(origin: str, regions: int) -> None:
+@pytest.mark.parametrize(("origin", "volume"), [("FRAME", False), ("VOLUME", True), (None, False)])
+def test_what_coordinates_count_from(origin: str | None, volume: bool) -> None:
     item = scoord("POINT", (1, 1))
-    item.PixelOriginInterpretation = origin
-    assert len(plane(item)) == regions
+    if origin:
+        item.PixelOriginInterpretation = origin
+    reading = reading_of(item)
+    assert in_matrix(reading.dataset, reading) is volume
 
 
 def test_missing_graphic_data_or_type() -> None:

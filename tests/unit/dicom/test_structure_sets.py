@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code as DicomCode
 
 from processors.core.events import (
     Code,
@@ -22,8 +23,9 @@ from processors.core.events import (
 )
 from processors.core.vocabulary import DCM
 from processors.dicom import ReadingPolicy, event_of_object
-from processors.dicom.structure_sets import MAX_CONTOURS
+from processors.dicom.reading import MAX_CONTOURS
 from tests.builders.images import encoded
+from tests.builders.segmentations import ANATOMICAL_STRUCTURE, LIVER, MORPHOLOGICALLY_ALTERED, coded
 from tests.builders.structure_sets import (
     TRIANGLE,
     contour,
@@ -115,6 +117,50 @@ def test_too_many_contours_leave_the_number_alone(more: int, kept: int, warnings
     drawn = [contour("POINT", (str(n), "0", "0")) for n in range(MAX_CONTOURS + more)]
     found, warned = regions(drawn)
     assert (len(found), warned) == (kept, ("region_dropped",) * warnings)
+
+
+def test_a_site_says_how_many_contours_it_wants() -> None:
+    drawn = [contour("POINT", (str(n), "0", "0")) for n in range(3)]
+    data = encoded(structure_set([roi(3, "GTV")], {3: drawn}))
+    for limit, kept in ((2, 0), (3, 3)):
+        event = event_of_object(data, STAMP, ReadingPolicy(max_contours=limit), dated=True)
+        assert isinstance(event, DocumentArrived)
+        assert len(event.document.groups[0].items[0].regions_3d) == kept
+
+
+@pytest.mark.parametrize(
+    ("category", "kind", "anatomic", "site"),
+    [
+        (ANATOMICAL_STRUCTURE, "", None, "Liver"),
+        (None, "ORGAN", None, "Liver"),
+        (MORPHOLOGICALLY_ALTERED, "GTV", None, None),
+        (MORPHOLOGICALLY_ALTERED, "GTV", DicomCode("39607008", "SCT", "Lung"), "Lung"),
+    ],
+)
+def test_where_an_observation_says_a_region_is(
+    category: DicomCode | None, kind: str, anatomic: DicomCode | None, site: str | None
+) -> None:
+    observation = Dataset()
+    observation.ReferencedROINumber = 2
+    observation.RTROIInterpretedType = kind
+    observation.RTROIIdentificationCodeSequence = [coded(LIVER)]
+    if category:
+        observation.SegmentedPropertyCategoryCodeSequence = [coded(category)]
+    if anatomic:
+        observation.AnatomicRegionSequence = [coded(anatomic)]
+    data = structure_set([roi(1, "A"), roi(2, "B")], {})
+    data.RTROIObservationsSequence = [observation]
+    first, second = document(data).groups
+    assert first.body_site is None
+    assert (second.body_site and second.body_site.text) == site
+
+
+def test_contours_of_no_region_and_a_series_without_a_uid_are_warned_of() -> None:
+    listed = drawn_on("2.999.1.2")
+    listed.RTReferencedStudySequence[0].RTReferencedSeriesSequence.append(Dataset())
+    read = document(structure_set([roi(1, "A")], {9: [contour("POINT", ("1", "2", "3"))]}, [listed]))
+    assert [f.value for f in read.groups[0].focus] == ["2.999.1|2.999.1.2"]
+    assert read.warnings == ("reference_missing",) * 2
 
 
 def test_a_region_of_interest_without_contours_is_its_number() -> None:

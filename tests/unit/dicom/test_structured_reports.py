@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
-from processors.core.events import Code, Concept, Focus, FocusKind, SubsetKind
+from processors.core.events import Code, Concept, Focus, FocusKind, Region, SubsetKind
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.dicom.reading import ReadingPolicy
 from processors.errors import DeadLetterCode, Refused, WarningCode
@@ -140,6 +140,16 @@ def test_dropped_region_leaves_the_image() -> None:
     assert image_group.focus == (source("1.1"),)
 
 
+def test_region_of_a_whole_slide_goes_beside_the_image() -> None:
+    """E4: counted, and no region of the image or frame."""
+    drawn = scoord("POINT", (40000.5, 7), [image_item(ct(1))])
+    drawn.PixelOriginInterpretation = "VOLUME"
+    document = read(report_of(length(drawn)))
+    assert document.warnings == (WarningCode.REGION_DROPPED,)
+    (slide,) = by_key(document)["sr-ref|1.1.1.1"].items
+    assert (slide.regions_2d, slide.matrix_regions) == ((), (Region("point", (40000.5, 7)),))
+
+
 @pytest.mark.parametrize("children", [[], [item("TEXT", ("121106", "DCM", "Comment"))]])
 def test_region_without_an_image(children: list[Dataset]) -> None:
     document = read(report_of(scoord("POINT", POINT, children)))
@@ -211,7 +221,9 @@ def test_segment_with_its_source_images() -> None:
         group(segment, image_item(ct(2), ("121233", "DCM", "Source image for segmentation")), drawn_on)
     )
     reported = by_key(read(document))["sr-ref|1.1.1"]
-    assert (reported.items[0].subset_kind, reported.items[0].subset) == (SubsetKind.SEGMENTS, ("1", "2"))
+    (segments,) = reported.items
+    assert (segments.subset_kind, segments.subset) == (SubsetKind.SEGMENTS, ("1", "2"))
+    assert segments.segmentation_frames == ("4",), "frames and segments cannot both be the subset"
     assert reported.focus == (
         source("1.1"),
         Focus(FocusKind.GROUP, "sr-ref|1.1.2"),

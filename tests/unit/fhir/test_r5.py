@@ -14,7 +14,9 @@ from processors.core.reference import ReferencedInstance, WithdrawalReason
 from processors.fhir import r5
 from processors.fhir.releases import with_meta
 from processors.fhir.skeleton import validate
-from tests.builders.references import DCM, ID, LEAST, MOST, US
+from tests.builders.references import DCM, ID, LEAST, MOST, SEG, US
+
+DEFINITIONS = r5.EXTENSIONS
 
 
 def study(uid: str) -> dict[str, Any]:
@@ -106,7 +108,7 @@ EXPECTED_MOST: dict[str, Any] = {
         {
             "extension": [
                 {
-                    "url": "https://imaging-reference.example/fhir/StructureDefinition/waveform-channel",
+                    "url": f"{DEFINITIONS}/waveform-channel",
                     "valueString": pair,
                 }
                 for pair in ("1\\0", "2\\3")
@@ -127,6 +129,27 @@ EXPECTED_MOST: dict[str, Any] = {
         {
             "uid": "2.999.5.1.3",
             "imageRegion3D": [{"regionType": "point", "coordinate": [-1.5, 0, 2]}],
+        },
+        {
+            "extension": [
+                {"url": f"{DEFINITIONS}/segmentation-frame", "valuePositiveInt": frame} for frame in (7, 12)
+            ],
+            "uid": "2.999.5.1.4",
+            "sopClass": {"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{SEG}"},
+            "subset": ["2"],
+        },
+        {
+            "extension": [
+                {
+                    "url": f"{DEFINITIONS}/total-pixel-matrix-region",
+                    "extension": [
+                        {"url": "regionType", "valueCode": "point"},
+                        {"url": "coordinate", "valueDecimal": 40000.5},
+                        {"url": "coordinate", "valueDecimal": 3},
+                    ],
+                }
+            ],
+            "uid": "2.999.5.1.5",
         },
     ],
 }

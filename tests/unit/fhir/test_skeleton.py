@@ -51,6 +51,15 @@ def test_a_series_is_judged_by_two_instances() -> None:
     assert len(long["instance"]) == 3, "the content itself is not cut"
 
 
+def test_members_of_a_list_that_are_alike_are_one_form() -> None:
+    parts = [{"url": "coordinate", "valueDecimal": n} for n in range(3)]
+    forms: list[list[object]] = []
+    for extension in (parts, parts[:1], [*parts, {"url": "coordinate", "valueDecimal": "x"}]):
+        forms.append([])
+        skeleton._trace({"extension": extension}, forms[-1])
+    assert forms[0] == forms[1] != forms[2]
+
+
 def test_a_known_form_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
