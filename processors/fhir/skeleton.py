@@ -44,8 +44,32 @@ def validate(content: Content, *, whole: bool) -> list[str]:
     if verdict is None:
         if len(_verdicts) >= FORMS_KEPT:
             _verdicts.clear()
-        verdict = _verdicts[form] = tuple(_problems(content))
+        verdict = _verdicts[form] = tuple(_problems(_reduced(content)))
     return list(verdict)
+
+
+def _reduced(content: Content) -> Content:
+    """One for each run of items of the same form, which have the same faults: thousands of coordinates are an
+    extension each in R4.
+    """
+    reduced: Content = {}
+    for member, value in content.items():
+        if type(value) is dict:
+            reduced[member] = _reduced(value)
+        elif type(value) is list and value and type(value[0]) is dict:
+            reduced[member] = _distinct(value)
+        else:
+            reduced[member] = value
+    return reduced
+
+
+def _distinct(items: list[Content]) -> list[Content]:
+    by_form: dict[object, Content] = {}
+    for item in items:
+        trace: list[object] = []
+        _trace(item, trace)
+        by_form.setdefault(tuple(trace), item)
+    return [_reduced(item) for item in by_form.values()]
 
 
 def _trace(content: Content, form: list[object]) -> None:

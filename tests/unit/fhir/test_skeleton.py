@@ -75,3 +75,21 @@ def test_a_known_form_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skeleton, "FORMS_KEPT", 2)
     validate(content(0), whole=True)
     assert len(skeleton._verdicts) == 1
+
+
+def test_of_items_of_one_form_one_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extension for each coordinate, as in R4, costs what one costs; a fault amid them is found."""
+    long = content(3)
+    long["instance"][1]["number"] = "one"
+    assert validate(long, whole=True) == ["instance.number: int_parsing"]
+    judged: list[dict[str, Any]] = []
+
+    def problems(resource: dict[str, Any]) -> list[str]:
+        judged.append(resource)
+        return []
+
+    monkeypatch.setattr(skeleton, "_verdicts", {})
+    monkeypatch.setattr(skeleton, "_problems", problems)
+    validate(long, whole=True)
+    validate(content(1000), whole=True)
+    assert [len(each["instance"]) for each in judged] == [2, 1]
