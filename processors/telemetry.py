@@ -70,6 +70,11 @@ _parked_expired = Counter(
     "References put aside because no one ever named their series.",
     registry=REGISTRY,
 )
+_ignored_merges = Counter(
+    "imaging_reference_ignored_merges",
+    "Patient merges that would close a cycle, in each home.",
+    registry=REGISTRY,
+)
 _settle = Histogram(
     "imaging_reference_settle_seconds",
     "From a series' last instance to the publication of its reference, by the rule that closed it.",
@@ -165,6 +170,8 @@ def _count_event(event: tuple[str, ...], count: int) -> None:
         case ("parked_expired", code):
             _parked_expired.inc(count)
             _dead_letters.labels(code).inc(count)
+        case ("merge_ignored",):
+            _ignored_merges.inc(count)
         case ("unpublished", code):
             _dead_letters.labels(code).inc(count)
         case (change, kind, modality, rule):

@@ -30,7 +30,6 @@ from processors.core.references import (
     accession_identifier,
     endpoints_of,
     modality_concept,
-    subject_of,
 )
 from processors.core.series import resolved_header
 from processors.core.standing import earliest, reasons_against_document
@@ -178,7 +177,7 @@ class _CopyView:
             instances=listing.instances,
             withdrawn=earliest([*self.reasons, *listing.reasons]),
             document_uid=self.canonical_uid,
-            subject=self.context.subject or subject_of(content.header, self.state.stamp.source, policy),
+            subject=self.context.subject_or(content.header, self.state.stamp.source, policy),
             issued=content.issued,
             performers=content.performers,
             based_on=self._based_on(),

@@ -6,7 +6,7 @@ no hash, no time of day: the same state gives the same references (CONTRACT 4, A
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -37,14 +37,32 @@ def modality_concept(modality: str) -> Concept:
     return Concept(Code(DCM, modality, meaning)) if meaning else Concept(None, modality)
 
 
+Survivor = Callable[[Identifier], Identifier]
+"""The patient whom another one was merged into, else himself."""
+
+
+def unmerged(patient: Identifier) -> Identifier:
+    """The Survivor where no patient was ever merged."""
+    return patient
+
+
 class Context(NamedTuple):
     """What holds for a whole study: whose it is, and which order it belongs to."""
 
     subject: Identifier | None
     based_on: tuple[Identifier, ...]
+    patient_id: str = ""
+    """As the study's own headers have it, whoever survives."""
+    survivor: Survivor = unmerged
+
+    def subject_or(self, header: SeriesHeader, source: str, policy: Policy) -> Identifier | None:
+        """The study's patient; while it names none, the one of this header of a document or a selection."""
+        if self.subject is not None or not header.patient_id:
+            return self.subject
+        return self.survivor(subject_of(header, source, policy))
 
 
-def context_of(study: StudyState, policy: Policy) -> Context:
+def context_of(study: StudyState, policy: Policy, survivor: Survivor = unmerged) -> Context:
     """Corrections (`study.updated`) first, then the header said last, over all series."""
     layers: dict[SeriesHeader, Stamp] = {}
     for series in study.series.values():
@@ -54,10 +72,10 @@ def context_of(study: StudyState, policy: Policy) -> Context:
                 layers[header] = stamp
     patient = _latest(study.updates, layers, "patient_id")
     order = _latest(study.updates, layers, "accession")
-    subject = subject_of(*patient, policy) if patient else None
+    subject = survivor(subject_of(*patient, policy)) if patient else None
     accession = order[0].accession if order else None
     based_on = (accession_identifier(accession, order[1], policy),) if accession and order else ()
-    return Context(subject, based_on)
+    return Context(subject, based_on, patient[0].patient_id if patient else "", survivor)
 
 
 def _latest(
@@ -72,12 +90,15 @@ def _latest(
     return None
 
 
-def subject_of(header: SeriesHeader, source: str, policy: Policy) -> Identifier | None:
-    if not header.patient_id:
-        return None
+def subject_of(header: SeriesHeader, source: str, policy: Policy) -> Identifier:
+    """The patient that a header names, which it must."""
+    return patient_identifier(header.patient_id, header.issuer_of_patient_id, source, policy)
+
+
+def patient_identifier(patient_id: str, issuer: str, source: str, policy: Policy) -> Identifier:
     who = policy.identity
     default = who.patient_id_systems.get(source, who.patient_id_system)
-    return _identifier(header.patient_id, header.issuer_of_patient_id, default, policy)
+    return _identifier(patient_id, issuer, default, policy)
 
 
 def accession_identifier(accession: Accession, source: str, policy: Policy) -> Identifier:
@@ -244,7 +265,7 @@ def of_selection(
         code=content.code,
         instances=listing.instances,
         withdrawn=earliest([*withdrawn, *listing.reasons]),
-        subject=context.subject or subject_of(content.header, source, policy),
+        subject=context.subject_or(content.header, source, policy),
         issued=content.issued,
         performers=content.performers,
         based_on=context.based_on or own_order,

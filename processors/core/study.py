@@ -142,6 +142,8 @@ class StudyState:
         self.superseded: dict[str, Stamp] = {}
         self.evaluated_as: bytes = b""
         """Digest of the patient and order under which published references were last evaluated."""
+        self.patients: set[str] = set()
+        """Patient ids whose merges concern this study, as the index by patient has it."""
         self.touched_study = False
         self.touched_rejections = False
         self.touched_documents: set[DocumentPath] = set()

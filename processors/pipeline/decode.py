@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from processors.avro.events import decode_event
 from processors.avro.framing import is_single_object, refuse_registry
-from processors.core.events import DocumentArrived, Event, InstanceArrived, Stamp
+from processors.core.corrections import AnyEvent
+from processors.core.events import DocumentArrived, InstanceArrived, Stamp
 from processors.dicom import ReadingPolicy, event_of_json, event_of_object
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
 from processors.pipeline.claim_checks import fetch
@@ -40,7 +41,7 @@ class Decoder:
         self._policy = policy
         self._documents_root = documents_root
 
-    def decode(self, record: Record, now_ms: int) -> Event | Ignored:
+    def decode(self, record: Record, now_ms: int) -> AnyEvent | Ignored:
         """`now_ms`: when a bare object happened whose record has no timestamp.
 
         Raises Refused with the dead letter's code; nothing else for whatever bytes.
@@ -76,7 +77,7 @@ class Decoder:
             False,
         )
 
-    def _event(self, fields: EventFields, value: bytes) -> Event:
+    def _event(self, fields: EventFields, value: bytes) -> AnyEvent:
         digest = sha256(value).digest()[:8]
         if fields.dataset is None and fields.document is None and fields.uri is None:
             return json_events.to_event(fields, digest)

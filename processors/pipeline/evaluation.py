@@ -81,7 +81,13 @@ class Evaluator:
         if not (work.closed or work.series or work.documents or work.selections or work.everything):
             return
         study = work.study
-        context = context_of(study, self._policy)
+        patients = work.home.patients
+        context = context_of(study, self._policy, lambda patient: patients.survivor(patient, self._policy))
+        followed = _patients_of(study, context)
+        if not followed <= study.patients:
+            step.entries += patients.follow(followed - study.patients, study.study_instance_uid)
+            study.patients |= followed
+            study.touched_study = True
         self._spread(work, context)
         for uid in sorted(work.closed.keys() | work.series):
             series = study.series[uid]
@@ -96,7 +102,7 @@ class Evaluator:
     def _spread(self, work: Work, context: Context) -> None:
         """What depends on what was touched is touched, too."""
         study = work.study
-        digest = hashlib.sha256(repr(context).encode()).digest()[:8]
+        digest = hashlib.sha256(repr(context[:2]).encode()).digest()[:8]
         if digest != study.evaluated_as:
             work.everything = True
             study.evaluated_as = digest
@@ -241,6 +247,15 @@ class Evaluator:
         if published is not None:
             state.published = published
             work.study.touched_selections.add(key)
+
+
+def _patients_of(study: StudyState, context: Context) -> set[str]:
+    """Ids whose merges concern the references: the study's own patient's, else those that they name."""
+    if context.patient_id:
+        return {context.patient_id}
+    headers = [state.content.header for state in study.documents.values()]
+    headers += [state.content.header for state in study.selections.values() if state.content]
+    return {header.patient_id for header in headers} - {""}
 
 
 def _given_up(path: DocumentPath, origin: Origin, at_ms: int) -> OutputRecord:

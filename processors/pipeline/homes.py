@@ -10,6 +10,7 @@ from collections import OrderedDict
 from processors.avro.envelope import decode_state, encode_state
 from processors.core.study import StudyState
 from processors.pipeline.clocks import HomeClock
+from processors.pipeline.patients import Patients
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
 from processors.wire import state as rows
@@ -22,6 +23,7 @@ class Home:
         self.number = number
         self.store = store
         self.clock = HomeClock()
+        self.patients = Patients(number, store)
         self._studies: OrderedDict[str, StudyState] = OrderedDict()
         """Coldest first."""
         self._sizes: dict[str, int] = {}
@@ -75,3 +77,4 @@ class Home:
             self._weight -= self._sizes.pop(uid, 0)
         self._uncommitted.clear()
         self.clock.roll_back()
+        self.patients.forget()

@@ -65,6 +65,6 @@ class Step:
     records consumed (the accounting law of CONTRACT 4)."""
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """What else happened, for telemetry: ("published" | "revised" | "withdrawn" | "revived", kind, modality,
-    rule), ("warning", code), ("unpublished", code), ("parked_expired", code)."""
+    rule), ("warning", code), ("unpublished", code), ("parked_expired", code), ("merge_ignored",)."""
     settled: list[tuple[str, int]] = field(default_factory=list)
     """(rule, ms from the last instance to publication) of each series that was closed."""

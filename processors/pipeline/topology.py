@@ -13,11 +13,12 @@ from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
+from processors.core.corrections import PatientMerged, PatientUnmerged
 from processors.core.events import Document, DocumentArrived, InstanceArrived
 from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
-from processors.core.study import Disposition, Effect, Origin
+from processors.core.study import APPLIED, DUPLICATE, Disposition, Effect, Origin
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
 from processors.fhir.releases import release_of
 from processors.pipeline.batch import Batch
@@ -31,6 +32,7 @@ from processors.pipeline.publishing import Publisher
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record, Step
 from processors.wire import state as rows
 from processors.wire.messages import pack, unpack
+from processors.wire.patient_rows import WAITING
 
 CACHED_INSTANCES = 200_000
 """Instances of committed studies kept in memory, about 600 bytes each. Fewer: hot studies are read from the
@@ -143,6 +145,9 @@ class Pipeline:
         at_ms = batch.time_of(timestamp_ms, event.stamp.occurred_at_us)
         work = batch.works.get(event.study_instance_uid)
         if work is None or work.home.number != partition:
+            if not event.study_instance_uid:
+                self._take_patient(record, event, origin, at_ms, batch)
+                return
             target = home_of(event.study_instance_uid, self._partitions)
             if target != partition or batch.reader is None:
                 batch.step.outputs.append(_to_intake(event, target, origin, at_ms, _trace_of(headers)))
@@ -151,6 +156,23 @@ class Pipeline:
             work = Work(batch.reader, batch.reader.study(event.study_instance_uid))
             batch.works[event.study_instance_uid] = work
         self._fold(record, event, origin, at_ms, work, batch)
+
+    def _take_patient(
+        self, record: Record, event: PatientMerged | PatientUnmerged, origin: Origin, at_ms: int, batch: Batch
+    ) -> None:
+        """A merge is told to every home, and folded there (CONTRACT 4, What crosses studies)."""
+        step, is_told = batch.step, record.topic == self._intake_topic
+        if not is_told or batch.reader is None:
+            trace = _trace_of(record.headers)
+            for home in (record.partition,) if is_told else range(self._partitions):
+                step.outputs.append(_to_intake(event, home, origin, at_ms, trace))
+            step.dispositions["forwarded", ""] += 1
+            return
+        entries, closes_cycle = batch.reader.patients.fold(event, at_ms, self._policy)
+        step.entries += entries
+        step.dispositions[APPLIED if entries else DUPLICATE] += 1
+        if closes_cycle:
+            step.events["merge_ignored",] += 1
 
     def _fold(self, record: Record, event: Any, origin: Origin, at_ms: int, work: Work, batch: Batch) -> None:
         study = work.study
@@ -203,10 +225,16 @@ class Pipeline:
             home = self._homes[number]
             works: dict[str, Work] = {}
             for key, _ in home.store.due(clock_ms, DUE_AT_ONCE):
-                uid = rows.study_of(key)
-                if uid not in works:
-                    works[uid] = Work(home, home.study(uid))
-                    _close_due_series(works[uid], clock_ms)
+                is_merge = key.startswith(WAITING)
+                uids = [rows.study_of(key)]
+                if is_merge:
+                    uids, entries = home.patients.waiting_studies(key, DUE_AT_ONCE - len(works))
+                    step.entries += entries
+                for uid in uids:
+                    if uid not in works:
+                        works[uid] = Work(home, home.study(uid))
+                        _close_due_series(works[uid], clock_ms)
+                    works[uid].everything |= is_merge
             self._finish(works.values(), step, now_ms)
         return step
 

@@ -29,8 +29,10 @@ EventName = Literal[
     "selection.made",
     "selection.withdrawn",
 ]
-NAMES = frozenset(get_args(EventName))
-NOT_YET = frozenset({"instance.erased", "uid.changed", "patient.merged", "patient.unmerged"})
+CORRECTIONS = frozenset({"patient.merged", "patient.unmerged"})
+"""The rare ones: they take the way of what must be mended, and the struct of all has nothing of theirs."""
+NAMES = frozenset(get_args(EventName)) | CORRECTIONS
+NOT_YET = frozenset({"instance.erased", "uid.changed"})
 """Names of the contract that this version refuses, lest it does half of what they ask."""
 
 _INT_MAX = 2**31 - 1
@@ -70,10 +72,20 @@ class EventFields(Struct, frozen=True, gc=False):
 
 
 class MendedFields(EventFields, frozen=True, gc=False):
-    """Fields of an event with bad optional values, without them."""
+    """Fields of an event with bad optional values, without them; or of a correction."""
 
     dropped: tuple[str, ...] = ()
     """A warning code for each value that was dropped."""
+
+
+class CorrectionFields(MendedFields, frozen=True, gc=False):
+    """What a correction replaces: the id or the UIDs that are no longer used."""
+
+    prior_patient_id: str | None = None
+    issuer_of_prior_patient_id: str | None = None
+    prior_study_instance_uid: str | None = None
+    prior_series_instance_uid: str | None = None
+    prior_sop_instance_uid: str | None = None
 
 
 def decode(value: bytes) -> EventFields:
@@ -129,12 +141,17 @@ def mend(members: Mapping[str, Any]) -> MendedFields:
     kept["uri"] = _fit(members.get("uri"), str | None, "uri")
     for field in ("dataset", "selection"):
         kept[field] = _object(members.get(field), field)
-    return MendedFields(**kept, dropped=tuple(dict.fromkeys(dropped)))
+    kept["dropped"] = tuple(dict.fromkeys(dropped))
+    if kept["event"] not in CORRECTIONS:
+        return MendedFields(**kept)
+    prior = {field: _fit(members.get(field), str | None, field) for field in _PRIOR}
+    return CorrectionFields(**kept, **prior)
 
 
 _decoder = msgspec.json.Decoder(EventFields)
 _Object = dict[str, Any] | None
 _IDENTITY = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
+_PRIOR = CorrectionFields.__struct_fields__[-5:]
 _OPTIONAL: dict[str, Any] = {
     "instance_number": Number | None,
     "number_of_frames": FrameCount | None,

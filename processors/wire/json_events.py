@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from processors.core.corrections import AnyEvent
 from processors.core.events import (
     Accession,
     Event,
@@ -27,12 +28,13 @@ from processors.core.events import (
 )
 from processors.errors import DeadLetterCode, Refused, WarningCode
 from processors.wire import selections, uids
-from processors.wire.event_fields import EventFields, MendedFields
+from processors.wire.corrections import correction_of
+from processors.wire.event_fields import CorrectionFields, EventFields, MendedFields
 from processors.wire.uids import Warnings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_REMOVALS = frozenset({"instance.deleted", "selection.withdrawn"})
+_REMOVALS = frozenset({"instance.deleted", "selection.withdrawn", "instance.erased", "patient.unmerged"})
 _new = tuple.__new__
 """Skips the constructors of named tuples, a sixth of an arrival's cost. The tests compare with them."""
 _has_control = re.compile(r"[\x00-\x1f\x7f]").search
@@ -48,13 +50,15 @@ def stamp_of(fields: EventFields, digest: bytes) -> Stamp:
     return _new(Stamp, (_utc_us(fields.occurred_at), removal, fields.source, fields.event_id, digest))
 
 
-def to_event(fields: EventFields, digest: bytes) -> Event:
+def to_event(fields: EventFields, digest: bytes) -> AnyEvent:
     """The event its typed fields tell of; `digest` as in `stamp_of`.
 
     Raises Refused: the codes of UIDs, undecodable_record, and those of `selections.selection_of`.
     """
     if fields.event == "instance.arrived":
         return _arrived(fields, digest)
+    if type(fields) is CorrectionFields:
+        return correction_of(fields, stamp_of(fields, digest))
     return _OTHERS[fields.event](fields, digest)
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+from processors.core.corrections import AnyEvent, PatientMerged, PatientUnmerged
 from processors.core.events import (
     DocumentArrived,
     DocumentsSuperseded,
-    Event,
     FragmentReported,
     InstanceArrived,
     InstanceDeleted,
@@ -22,7 +22,7 @@ from processors.core.events import (
 )
 from processors.errors import DeadLetterCode, Refused
 
-_TYPES: tuple[type[Event], ...] = (
+_TYPES: tuple[type[AnyEvent], ...] = (
     InstanceArrived,
     InstanceDeleted,
     SeriesCompleted,
@@ -33,6 +33,8 @@ _TYPES: tuple[type[Event], ...] = (
     FragmentReported,
     InstancesRejected,
     DocumentsSuperseded,
+    PatientMerged,
+    PatientUnmerged,
 )
 _DECODERS = {t.__name__: msgspec.msgpack.Decoder(t) for t in _TYPES}
 _encode = msgspec.msgpack.Encoder().encode
@@ -43,13 +45,13 @@ def pack(event: object) -> tuple[str, bytes]:
     return type(event).__name__, _encode(event)
 
 
-def unpack(kind: str, body: bytes) -> Event:
+def unpack(kind: str, body: bytes) -> AnyEvent:
     """The event; raises Refused(undecodable_record) for what this version does not know."""
     decoder = _DECODERS.get(kind)
     if decoder is None:
         raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "intake record of an unknown kind", "kind")
     try:
-        event: Event = decoder.decode(body)
+        event: AnyEvent = decoder.decode(body)
     except msgspec.MsgspecError as error:
         raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "intake record that cannot be read", kind) from error
     return event

@@ -32,7 +32,7 @@ from processors.core.events import (
 from processors.core.series import CHUNK, Copy, InstanceState, Published, SeriesState
 from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
 
-FORMAT = 1
+FORMAT = 2
 
 _encode = msgspec.msgpack.Encoder().encode
 _Inputs = list[tuple[str, int, int, int]]
@@ -43,6 +43,7 @@ class _StudyRow(NamedTuple):
     updates: list[tuple[SeriesHeader, Stamp]]
     superseded: dict[str, Stamp]
     evaluated_as: bytes
+    patients: list[str]
 
 
 _RejectionRows = list[tuple[str, str, dict[str, Stamp]]]
@@ -135,7 +136,9 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
     """Rows of everything touched since the last call; the marks are taken off."""
     uid = study.study_instance_uid
     if study.touched_study:
-        row = _StudyRow(list(study.updates.items()), study.superseded, study.evaluated_as)
+        row = _StudyRow(
+            list(study.updates.items()), study.superseded, study.evaluated_as, sorted(study.patients)
+        )
         yield Row(f"{uid}|s", _encode(row))
     if study.touched_rejections:
         rows = [(series, sop, titles) for (series, sop), titles in study.rejections.items()]
@@ -258,6 +261,7 @@ def _read_study(study: StudyState, _: list[str], body: bytes) -> None:
     study.updates = dict(row.updates)
     study.superseded = row.superseded
     study.evaluated_as = row.evaluated_as
+    study.patients = set(row.patients)
 
 
 def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:

@@ -75,6 +75,26 @@ def test_a_successor_of_one_copy_withdraws_what_identical_copies_made() -> None:
             assert references[expected["id"]] == withdrawn_as("superseded", "entered-in-error", expected)
 
 
+def merged(prior: str, survivor: str, at: str) -> Message:
+    """HL7 v2 A40; no issuers: both ids are of the source's own system."""
+    return event("patient.merged", at, "", patient_id=survivor, prior_patient_id=prior)
+
+
+def test_e3_a_merge_points_every_reference_of_the_prior_patient_to_the_survivor() -> None:
+    timeline = Timeline()
+    timeline.send([*g7().records, arrival(far(), "10:05")])
+    timeline.wait(10)
+    before = timeline.references
+    assert timeline.send([merged("P1", "P2", "12:00")]) == []
+    after = timeline.wait(1)
+    assert {r["id"] for r in after} == before.keys()
+    for resource in after:
+        subject = {"type": "Patient", "identifier": {"system": "urn:oid:2.999.8", "value": "P2"}}
+        assert content(resource) == content(before[resource["id"]]) | {"subject": subject}
+    first, _ = outcome([merged("P1", "P2", "12:00"), arrival(far(), "10:05"), *g7().records])
+    assert first == {i: content(r) for i, r in timeline.references.items()}
+
+
 def without_evidence() -> Message:
     document = polyline_report()
     del document.CurrentRequestedProcedureEvidenceSequence

@@ -19,7 +19,7 @@ from processors.avro.facts import decode_fact
 from processors.settings import printable
 from processors.settings.sections import Completeness, Identity
 from processors.stream.topics import Topics, wanted
-from tests.builders.goldens import GOLDENS, Message
+from tests.builders.goldens import GOLDENS, Message, event
 from tests.integration.hospital import (
     STUDIES,
     Resources,
@@ -235,6 +235,24 @@ def test_the_last_series_of_the_night_closes_after_a_kill_in_the_silence(site: S
     hospital.verify(sent)
     facts = [decode_fact(seen.value or b"") for seen in site.read("analytics")]
     assert [fact["closed_by"] for fact in facts] == ["quiet"]
+
+
+def test_a_merge_reaches_the_studies_of_every_partition_through_a_kill(site: Site) -> None:
+    hospital = Hospital(site)
+    images = [instance(study, 1, number, patient_id="P1") for study in STUDIES for number in (1, 2)]
+    merged = event("patient.merged", "11:00", "", patient_id="P2", prior_patient_id="P1")
+    late = instance(STUDIES[0], 2, 1, "12:00", patient_id="P1")
+    with hospital.product("a") as first, hospital.product("b") as second:
+        hospital.send(images)
+        hospital.wait_for(images, first)
+        hospital.send([merged])
+        second.kill()
+        hospital.wait_for([*images, merged], first)
+        hospital.send([late])
+        hospital.wait_for([*images, merged, late], first)
+        assert first.stop() == 0
+    hospital.verify([*images, merged, late])
+    assert {r["subject"]["identifier"]["value"] for r in hospital.references().values()} == {"P2"}
 
 
 def test_an_hours_backlog_closes_nothing_early(site: Site) -> None:

@@ -5,12 +5,15 @@ Rules of this file: Hypothesis strategies and the packing of events into records
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 
 from hypothesis import strategies as st
 
 from processors.avro.envelope import IntakeEnvelope, encode_intake
+from processors.core.corrections import AnyEvent, PatientId, PatientMerged, PatientUnmerged
 from processors.core.events import (
     Accession,
     Code,
@@ -18,7 +21,6 @@ from processors.core.events import (
     Document,
     DocumentArrived,
     DocumentPath,
-    Event,
     Focus,
     FocusKind,
     GroupKind,
@@ -227,9 +229,16 @@ def selections(draw: st.DrawFn) -> SelectionMade:
 selection_ids = st.sampled_from(("s1", "s|2"))
 withdrawals = st.builds(SelectionWithdrawn, studies, series, selection_ids, stamps(removal=True))
 
-events: st.SearchStrategy[Event] = st.one_of(
+patients = st.builds(PatientId, st.sampled_from(("P1", "P2", "P3", "P9")), st.sampled_from(("", "2.999.8")))
+merges = st.builds(PatientMerged, patients, patients, stamps())
+unmerges = st.builds(
+    PatientUnmerged, patients, st.one_of(patients, st.just(PatientId(""))), stamps(removal=True)
+)
+
+events: st.SearchStrategy[AnyEvent] = st.one_of(
     *(arrivals, plain_arrivals, plain_arrivals, counted_arrivals, objectless, deletions, deletions),
     *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
+    *(merges, unmerges),
 )
 
 
@@ -279,8 +288,8 @@ class _Few:
         digest = sha256(repr(document).encode()).digest()[:8]
         return DocumentArrived(document._replace(content_digest=digest), self.stamp())
 
-    def event(self) -> Event:
-        kind = self.random.randrange(12)
+    def event(self) -> AnyEvent:
+        kind = self.random.randrange(14)
         if kind < 5:
             image = InstanceHeader(CT, 1, None, self.random.choice(("", "", "4.1")))
             return _arrived(self.path(), self.stamp(), image, self.header(), self.random.random() < 0.8)
@@ -291,22 +300,45 @@ class _Few:
         if kind == 9:
             expected = self.random.choice((None, 1, 3))
             return SeriesCompleted("1.1", self.random.choice(SERIES), self.stamp(), expected)
+        if kind >= 12:
+            prior, survivor = self.random.sample(("P1", "P2", "P3"), 2)
+            undone = self.random.random() < 0.3
+            pair = PatientId(prior), PatientId(survivor)
+            return PatientUnmerged(*pair, self.stamp(True)) if undone else PatientMerged(*pair, self.stamp())
         gone = self.random.choice((self.path(), self.path(), ("1.1", DOCUMENT_SERIES, "5.1")))
         return _deleted(gone, self.stamp(removal=True))
 
 
 @st.composite
-def few_histories(draw: st.DrawFn) -> list[Event]:
+def few_histories(draw: st.DrawFn) -> list[AnyEvent]:
     few = _Few(draw(st.integers(0, 2**32)))
     return [few.event() for kept in draw(st.lists(st.booleans(), min_size=16, max_size=16)) if kept]
 
 
-histories: st.SearchStrategy[list[Event]] = st.one_of(st.lists(events, max_size=14), few_histories())
+histories: st.SearchStrategy[list[AnyEvent]] = st.one_of(st.lists(events, max_size=14), few_histories())
 
 
-def record_of(event: Event, offset: int, timestamp_ms: int) -> Record:
-    """The event as a record of the intake topic, in its home partition."""
+def record_of(event: AnyEvent, offset: int, timestamp_ms: int) -> Record:
+    """The event as a record of the intake topic, in its home partition; of no study: as sent."""
+    if isinstance(event, PatientMerged | PatientUnmerged):
+        return Record("dicom-instances", 0, offset, timestamp_ms, None, _patient_event(event))
     kind, body = pack(event)
     study = event.study_instance_uid
     value = encode_intake(IntakeEnvelope(FORMAT, kind, timestamp_ms, "dicom-instances", 0, offset, body))
     return Record(INTAKE, home_of(study, PARTITIONS), offset, timestamp_ms, study.encode(), value)
+
+
+def _patient_event(event: PatientMerged | PatientUnmerged) -> bytes:
+    at = datetime.fromtimestamp(event.stamp.occurred_at_us // 1_000_000, UTC)
+    return json.dumps(
+        {
+            "event": "patient.merged" if isinstance(event, PatientMerged) else "patient.unmerged",
+            "event_id": event.stamp.event_id,
+            "source": event.stamp.source,
+            "occurred_at": at.isoformat(),
+            "prior_patient_id": event.prior.value,
+            "issuer_of_prior_patient_id": event.prior.issuer,
+            "patient_id": event.survivor.value,
+            "issuer_of_patient_id": event.survivor.issuer,
+        }
+    ).encode()

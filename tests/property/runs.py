@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from processors.core.events import Event
+from processors.core.corrections import AnyEvent
 from processors.core.policy import Completeness, CompletenessOverride, Identity, Policy
 from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
@@ -63,7 +63,7 @@ def latest(outputs: list[OutputRecord]) -> tuple[References, References]:
     return available, {i: r for i, r in found.items() if i not in available}
 
 
-def run(policy: Policy, history: list[Event]) -> tuple[References, References]:
+def run(policy: Policy, history: list[AnyEvent]) -> tuple[References, References]:
     """The history in one batch, and then every clock."""
     one = member(policy)
     outputs = one.feed([record_of(e, i, NOW_MS) for i, e in enumerate(history)], NOW_MS)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.events import Event
+from processors.core.corrections import AnyEvent
 from processors.core.policy import Policy
 from processors.pipeline.records import OutputRecord
 from tests.property.events import histories, record_of
@@ -19,8 +19,8 @@ class Delivery(NamedTuple):
     """A history, and another delivery of it: permuted, repeated, cut into batches with mishaps between."""
 
     policy: Policy
-    history: list[Event]
-    batches: list[list[Event]]
+    history: list[AnyEvent]
+    batches: list[list[AnyEvent]]
     mishaps: list[str]
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.events import Event, InstanceArrived, InstanceHeader, SeriesHeader, Stamp
+from processors.core.corrections import AnyEvent
+from processors.core.events import InstanceArrived, InstanceHeader, SeriesHeader, Stamp
 from processors.core.policy import Policy
 from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
@@ -37,7 +38,7 @@ class PackedDecoder(Decoder):
     def __init__(self) -> None:
         super().__init__(ReadingPolicy())
 
-    def decode(self, record: Record, now_ms: int) -> Event:
+    def decode(self, record: Record, now_ms: int) -> AnyEvent:
         assert record.value is not None
         kind, _, body = record.value.partition(b" ")
         return unpack(kind.decode(), body)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.core.completeness import Rule
-from processors.core.events import Event
+from processors.core.corrections import AnyEvent
 from processors.core.policy import Policy
 from processors.pipeline.evaluation import Work
 from processors.pipeline.records import Step
@@ -16,7 +16,9 @@ from tests.property.runs import NOW_MS, member, policies
 
 @settings(max_examples=500, deadline=None)
 @given(policies, histories, st.integers(0, 8))
-def test_looking_at_everything_publishes_nothing_new(policy: Policy, history: list[Event], cut: int) -> None:
+def test_looking_at_everything_publishes_nothing_new(
+    policy: Policy, history: list[AnyEvent], cut: int
+) -> None:
     one = member(policy)
     records = [record_of(event, i, NOW_MS) for i, event in enumerate(history)]
     one.feed(records[:cut], NOW_MS)

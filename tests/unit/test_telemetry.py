@@ -31,6 +31,7 @@ def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
             ("warning", "tz_absent"): 4,
             ("parked_expired", "series_unknown"): 1,
             ("unpublished", "too_large"): 1,
+            ("merge_ignored",): 1,
         },
     )
 
@@ -53,7 +54,7 @@ def test_an_event_without_a_metric_is_refused() -> None:
 
 def test_metric_names_carry_prefix_and_unit() -> None:
     units = re.compile(
-        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|assigned)$"
+        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|merges|assigned)$"
     )
     ours = [m.name for m in telemetry.REGISTRY.collect() if not m.name.startswith(("process_", "python_"))]
     assert len(ours) >= 10

@@ -157,7 +157,6 @@ def test_the_issuer_decides_the_system(issuer: str, source: str, expected: Ident
 
 
 def test_nobody_without_a_patient_id() -> None:
-    assert subject_of(SeriesHeader(), "PACS_A", SITE) is None
     assert series_reference(arrived(header=SeriesHeader("CT"))).subject is None
 
 

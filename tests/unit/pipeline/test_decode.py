@@ -12,7 +12,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from processors.avro.events import encode_event
-from processors.core.events import DocumentArrived, Event, InstanceArrived, SeriesCompleted, Stamp
+from processors.core.corrections import AnyEvent
+from processors.core.events import DocumentArrived, InstanceArrived, SeriesCompleted, Stamp
 from processors.core.vocabulary import KEY_OBJECT_SELECTION
 from processors.dicom import ReadingPolicy
 from processors.errors import DeadLetterCode, IgnoredReason, Refused, WarningCode
@@ -44,7 +45,7 @@ def record(
     return Record("dicom-instances", 0, 0, timestamp_ms, None, value, headers)
 
 
-def decode(value: bytes | None, headers: Headers | None = None) -> Event | Ignored:
+def decode(value: bytes | None, headers: Headers | None = None) -> AnyEvent | Ignored:
     return DECODER.decode(record(value, headers), NOW_MS)
 
 

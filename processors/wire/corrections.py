@@ -1,0 +1,53 @@
+"""Events that set right what was said before: their fields, checked, as corrections of the core (CONTRACT 3).
+
+Rules of this file: from fields to values. Unlike an arrival's, every field that is named here is needed, so
+what is unusable refuses the record.
+"""
+
+from __future__ import annotations
+
+import re
+
+from processors.core.corrections import Correction, PatientId, PatientMerged, PatientUnmerged
+from processors.core.events import Stamp
+from processors.errors import DeadLetterCode, Refused
+from processors.wire.event_fields import CorrectionFields
+
+_has_control = re.compile(r"[\x00-\x1f\x7f]").search
+
+
+def correction_of(fields: CorrectionFields, stamp: Stamp) -> Correction:
+    """Raises Refused: undecodable_record with the field as tag, and the codes of UIDs."""
+    name = str(fields.event)
+    if name == "patient.merged":
+        prior, survivor = _patients(fields)
+        if not survivor.value:
+            raise _missing("patient_id")
+        return PatientMerged(prior, survivor, stamp)
+    return PatientUnmerged(*_patients(fields), stamp)
+
+
+def _patients(fields: CorrectionFields) -> tuple[PatientId, PatientId]:
+    """(prior, survivor)."""
+    prior = PatientId(
+        _text(fields.prior_patient_id, "prior_patient_id"),
+        _text(fields.issuer_of_prior_patient_id, "issuer_of_prior_patient_id"),
+    )
+    if not prior.value:
+        raise _missing("prior_patient_id")
+    survivor = PatientId(
+        _text(fields.patient_id, "patient_id"), _text(fields.issuer_of_patient_id, "issuer_of_patient_id")
+    )
+    return prior, survivor
+
+
+def _text(value: str | None, field: str) -> str:
+    """Without padding (PS3.5 6.2), as on arrivals, so that both name the same patient."""
+    text = (value or "").strip(" \0\t\r\n")
+    if _has_control(text):
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "this field has control characters", field)
+    return text
+
+
+def _missing(field: str) -> Refused:
+    return Refused(DeadLetterCode.UNDECODABLE_RECORD, "this field is missing or empty", field)
