@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from processors.pipeline.ports import StateStore
@@ -69,7 +69,7 @@ class Tally:
     def frontier(self, topic: str, partition: int, caught_up: bool) -> None:
         self._inner.frontier(topic, partition, caught_up)
 
-    def process(self, records: Sequence[Record], now_ms: int) -> Step:
+    def process(self, records: Iterable[Record], now_ms: int) -> Step:
         return self._noted(self._inner.process(records, now_ms))
 
     def tick(self, now_ms: int) -> Step:

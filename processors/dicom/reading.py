@@ -30,9 +30,7 @@ some hundred thousand; 16 MiB could hold two million empty ones."""
 
 
 TIME_BUDGET_S = 10.0
-"""CPU time of one object. The largest real ones take one or two seconds; a consumer is given up after five
-minutes without a poll."""
-
+"""CPU time of one object, see `documents.time_budget_s`."""
 
 MAX_CONTOURS = 200
 """Contours of one ROI that are published; of one with more, its number alone says what is meant. An organ has

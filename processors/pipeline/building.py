@@ -18,6 +18,7 @@ def decoder_of(settings: Settings) -> Decoder:
     root = settings.documents.root
     policy = ReadingPolicy(
         site_zone=settings.policy().identity.site_zone,
+        time_budget_s=settings.documents.time_budget_s,
         max_contours=settings.reports.max_contours,
         withhold_unfinished=settings.reports.unfinished == "withhold",
     )

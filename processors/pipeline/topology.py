@@ -8,7 +8,7 @@ Rules of this file: the walk of a record through the rooms. Kafka is `stream`'s,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
@@ -88,7 +88,7 @@ class Pipeline:
 
     # ---- steps -----------------------------------------------------------------------------------------
 
-    def process(self, records: Sequence[Record], now_ms: int) -> Step:
+    def process(self, records: Iterable[Record], now_ms: int) -> Step:
         """Fold records, in order; close what was due by their time; publish what need not wait."""
         batch = Batch(now_ms)
         for record in records:

@@ -113,6 +113,9 @@ class Documents(Section, frozen=True):
     """Folder below which `file:` claim checks are read; empty: none are."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts of `http(s):` claim checks. Without effect in this version, which refuses all but `file:`."""
+    time_budget_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    """CPU time to read one object in; beyond it the object is put aside. The largest real ones take a second
+    or two; while a machine is busy with others, or suspended, none is used."""
 
 
 class State(Section, frozen=True):

@@ -30,6 +30,9 @@ transaction hides later records from readers for that time."""
 SESSION_TIMEOUT_MS = 20_000
 """How long a dead member keeps its partitions; a restart in this time gets them back without a rebalance."""
 
+MAX_POLL_INTERVAL_MS = 300_000
+"""librdkafka's default: without a poll for so long, the group takes a member's partitions away."""
+
 FETCH_WAIT_MS = 100
 """The end of a partition is reported at most so late, and with it the wall clock may close a series."""
 
@@ -45,6 +48,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
     """A group member with static membership (KIP-345), offsets in our own transactions (KIP-447)."""
     defaults: Config = {
         "session.timeout.ms": SESSION_TIMEOUT_MS,
+        "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
         "fetch.wait.max.ms": FETCH_WAIT_MS,
         "queued.min.messages": 50_000,  # a batch waits while another is folded
     }

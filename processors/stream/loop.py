@@ -24,20 +24,21 @@ from processors.pipeline.records import Record, StateEntry, Step
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
 from processors.stream.broker import Cluster
-from processors.stream.client import LOGGER, SESSION_TIMEOUT_MS, consumer_config, producer_config
+from processors.stream.client import (
+    LOGGER,
+    MAX_POLL_INTERVAL_MS,
+    SESSION_TIMEOUT_MS,
+    consumer_config,
+    producer_config,
+)
 from processors.stream.offsets import Offsets
+from processors.stream.pacing import SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Slice
 from processors.stream.reading import PlaceLost, Reader
 from processors.stream.transaction import PATIENCE_S, ProducerLost, Transaction, TransactionAborted
 from processors.stream.wiring import Wiring
 
 POLL_S = 0.05
 """While there is nothing to read yet."""
-
-SLICE_S = 0.5
-"""A batch is folded in slices of about so long, so that slow records (big reports) cannot hold a transaction
-open for minutes."""
-
-SMALLEST_SLICE = 50
 
 BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 """Before the next try after so many aborted transactions in a row."""
@@ -74,7 +75,10 @@ class Loop:
         self._transaction: Transaction
         self._reader: Reader
         self._batch = Batch()
-        self._slice = wiring.poll_records
+        self._slice_s = SLICE_S
+        interval_ms = int(wiring.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
+        self._turn_s = interval_ms / 1000 / TURNS_A_POLL_INTERVAL
+        self._appetite = Appetite(wiring.poll_records)
         self._tick_at = 0.0
         self._aborted_in_a_row = 0
         self._started = False
@@ -154,7 +158,7 @@ class Loop:
             self._assignment.discard()
 
     def _work(self) -> None:
-        records = self._reader.poll(self._wiring.poll_records, self._patience())
+        records = self._reader.poll(self._appetite.records, self._patience())
         if records:
             self._wiring.steps("after_poll")
             self._fold(records)
@@ -202,18 +206,24 @@ class Loop:
     # ---- folding ----------------------------------------------------------------------------------------
 
     def _fold(self, records: Sequence[Record]) -> None:
-        start = 0
+        """In slices, so that slow records (big reports) cannot hold a transaction open for minutes. What is
+        left when the turn's time is over is fetched again, so that the group hears of this member.
+        """
+        until, start = time.monotonic() + self._turn_s, 0
         while start < len(records) and not self._stopping.is_set():
-            part = records[start : start + self._slice]
-            start += len(part)
-            began = time.monotonic()
+            part = Slice(records, start, self._slice_s)
             self._transaction.begin()
-            self._write(self._topology.process(part, _now_ms()), part)
-            took = max(time.monotonic() - began, 1e-6)
-            pace = int(len(part) * SLICE_S / took)
-            self._slice = min(self._wiring.poll_records, max(SMALLEST_SLICE, pace))
+            step = self._topology.process(part, _now_ms())
+            self._write(step, records[start : part.end])
+            start = part.end
             if self._due():
                 self._commit()
+            if start < len(records) and time.monotonic() >= until:
+                self._commit()
+                self._assignment.reread()
+                self._reader.read = dict(self._assignment.positions)
+                break
+        self._appetite.note(start, len(records))
 
     def _write(self, step: Step, records: Sequence[Record]) -> None:
         self._wiring.steps("before_produce")

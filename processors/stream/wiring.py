@@ -6,7 +6,7 @@ fill it with a stub topology, a folder of their own and steps that kill the proc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,7 +30,7 @@ class Topology(Protocol):
         """Whether the partition is read to its last stable offset, as of the `now_ms` of the next `tick`."""
         ...
 
-    def process(self, records: Sequence[Record], now_ms: int) -> Step: ...
+    def process(self, records: Iterable[Record], now_ms: int) -> Step: ...
 
     def tick(self, now_ms: int) -> Step:
         """Close what is due by each home's clock."""

@@ -48,7 +48,8 @@ def main() -> int:
             steps=steps,
         )
     )
-    loop._slice = told.get("slice", loop._slice)
+    loop._slice_s = told.get("slice_s", loop._slice_s)
+    loop._turn_s = told.get("turn_s", loop._turn_s)
     signal.signal(signal.SIGTERM, lambda *_: loop.stop())
     try:
         loop.run()

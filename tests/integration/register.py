@@ -7,7 +7,7 @@ An input value is `<study>/<item>`; anything without a slash is a dead letter.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from processors.errors import DeadLetterCode, Refused
 from processors.pipeline.dead_letters import of_record
@@ -36,7 +36,7 @@ class Register:
     def frontier(self, topic: str, partition: int, caught_up: bool) -> None:
         self._caught_up[topic, partition] = caught_up
 
-    def process(self, records: Sequence[Record], now_ms: int) -> Step:
+    def process(self, records: Iterable[Record], now_ms: int) -> Step:
         step = Step()
         for record in records:
             self._latest_ms[record.topic, record.partition] = record.timestamp_ms

@@ -51,9 +51,10 @@ def test_passthrough_then_clean_stop(site: Site) -> None:
     assert [len(future.result().members) for future in groups.values()] == [0], "left the group"
 
 
-def test_a_batch_folded_in_slices_is_folded_once(site: Site) -> None:
+@pytest.mark.parametrize("turn_s", [30.0, 0.0])
+def test_a_batch_folded_in_slices_or_given_back_is_folded_once(site: Site, turn_s: float) -> None:
     site.send("instances", _records(40))
-    with site.member(slice=50) as member:
+    with site.member(slice_s=0.0, turn_s=turn_s) as member:
         until(lambda: _published(site) == _expected(40), "all published", member)
         assert member.stop() == 0
     lines = [json.loads(line) for line in member.lines() if '"transaction_committed"' in line]

@@ -1,0 +1,50 @@
+"""How much is folded at a time, by the clock: what a record costs is known only afterwards.
+
+Rules of this file: time and counts; no Kafka. A record of an image takes microseconds, a report's up to
+`documents.time_budget_s`, and one poll may bring thousands of either.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from processors.pipeline.records import Record
+
+SLICE_S = 0.5
+"""Of records folded in one step: neither a commit nor a stop waits much longer."""
+
+TURNS_A_POLL_INTERVAL = 10
+"""The group gives up a member that does not poll for `max.poll.interval.ms`; a turn takes at most one part in
+so many, and what its last record and the commit take beyond it."""
+
+
+class Slice:
+    """Records from `start` on until `slice_s` are over, at least one; `end` is the index after the last."""
+
+    def __init__(self, records: Sequence[Record], start: int, slice_s: float) -> None:
+        self._records = records
+        self._start = start
+        self._slice_s = slice_s
+        self.end = start
+
+    def __iter__(self) -> Iterator[Record]:
+        now = time.monotonic
+        until = now() + self._slice_s
+        for end, record in enumerate(self._records[self._start :], self._start + 1):
+            self.end = end
+            yield record
+            if now() >= until:  # each time: the very next one may take ten seconds
+                return
+
+
+class Appetite:
+    """How many records to poll: those that a turn got through, and cautiously more again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.records = most
+
+    def note(self, folded: int, polled: int) -> None:
+        """Of so many polled, so many were folded before the turn's time was over."""
+        self.records = max(1, folded) if folded < polled else min(self._most, self.records * 2)
