@@ -2,6 +2,7 @@
 
     python -m tests.bench                      # all, about five minutes: events/s, ratio, cost per instance
     python -m tests.bench --events 60000 --rounds 1
+    python -m tests.bench --documents          # reports by kind, no broker: documents/s, ratios to pydicom
     python -m tests.bench --profile            # one more run of the member, under cProfile
 
 All of it is measured in one run on one broker (`tests.broker`), in rotation, so that a busy machine slows

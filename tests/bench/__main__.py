@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from processors.stream.runner import calm_collector
+from tests.bench.documents import report_lines
 from tests.bench.in_process import cost_us
 from tests.bench.load import Load
 from tests.bench.rounds import Rounds
@@ -26,6 +27,10 @@ SMALL, BIG = 100, 10_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options().parse_args(arguments)
+    if options.documents:
+        for line in report_lines(options.rounds):
+            _say(line)
+        return 0
     with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as running:
         load = Load(max(1, options.events // SMALL), SMALL)
         _say(f"{load.events} events, {load.series} series of {SMALL}, {options.rounds} rounds in rotation")
@@ -47,6 +52,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=300_000, help="of the throughput job")
     parser.add_argument("--cost-events", type=int, default=20_000, help="of a cost job; 0: none")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--documents", action="store_true", help="reports by kind instead, without a broker")
     parser.add_argument("--profile", action="store_true", help="one more run of the member, under cProfile")
     return parser
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.__main__ import main
+from tests.bench.documents import KINDS, Kind, cost
 from tests.bench.in_process import cost_us
 from tests.bench.load import Load, events
+from tests.builders.images import encoded
 
 
 def test_a_load_is_what_it_says() -> None:
@@ -19,6 +21,12 @@ def test_a_load_is_what_it_says() -> None:
 
 def test_the_topology_publishes_each_series_once() -> None:
     assert cost_us(Load(series=4, instances=30)) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_documents_of_every_kind_are_applied(kind: Kind) -> None:
+    small = cost(encoded(kind.make(max(1, kind.size // 10))), rounds=1)
+    assert small.references >= 1
 
 
 @pytest.mark.bench
