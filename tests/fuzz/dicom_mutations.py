@@ -8,13 +8,7 @@ from __future__ import annotations
 import struct
 from random import Random
 
-from processors.core.vocabulary import (
-    KEY_OBJECT_SELECTION,
-    PRESENTATION_STATES,
-    SEGMENTATIONS,
-    STRUCTURE_SETS,
-    STRUCTURED_REPORTS,
-)
+from processors.dicom import _READERS
 from processors.dicom.element_headers import vr_of
 from tests.fuzz.dicom_tree import Element, Form, Item, copy_of
 
@@ -50,9 +44,7 @@ _CHARSETS = (
         b"\0",
     ),
 )
-_CLASSES = sorted(
-    {KEY_OBJECT_SELECTION, *STRUCTURED_REPORTS, *PRESENTATION_STATES, *SEGMENTATIONS, *STRUCTURE_SETS}
-)
+_CLASSES = sorted(_READERS)
 _SOP_CLASS, _CHARACTER_SET, _CONTENT = 0x00080016, 0x00080005, 0x0040A730
 _FORMS = (
     Form(),

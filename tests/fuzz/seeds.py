@@ -14,6 +14,7 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 
+from processors.core.vocabulary import PARAMETRIC_MAP
 from processors.dicom.read import read_object
 from processors.errors import Refused
 from tests.builders.images import ct, encoded, enhanced_ct, ultrasound
@@ -31,6 +32,7 @@ from tests.builders.segmentations import (
 from tests.builders.structure_sets import golden_structure_set
 from tests.builders.structured_reports import multipoint_report, polygon_report, polyline_report
 from tests.fuzz.dicom_tree import Item, tree_of
+from tests.unit.dicom.cad_reports import mammography_report
 
 _ROOT = Path(__file__).parents[2]
 _FILES = Path(pydicom.__file__).parent / "data"
@@ -74,12 +76,19 @@ def generated() -> list[Objects]:
         "report with a polyline": polyline_report(),
         "report with points": multipoint_report(),
         "report with a polygon in space": polygon_report(),
+        "CAD report": mammography_report(),
+        "parametric map": _parametric_map(images),
         "presentation state": golden_state(),
         "segmentation": _without_dimensions(golden_segmentation()),
         "label map": label_map,
         "structure set": golden_structure_set(),
     }
     return [_objects(name, encoded(dataset)) for name, dataset in made.items()]
+
+
+def _parametric_map(images: list[Dataset]) -> Dataset:
+    frames = [derived(reference(image)) for image in images]
+    return bare_segmentation([], [referenced_series(images)], frames, PARAMETRIC_MAP)
 
 
 def _without_dimensions(document: Dataset) -> Dataset:
