@@ -11,7 +11,8 @@ import re
 from pydicom.sr._snomed_dict import mapping as snomed_mapping
 
 from processors.core.events import Code, Concept
-from processors.core.vocabulary import DCM, SNOMED_CT
+from processors.core.vocabulary import SNOMED_CT
+from processors.dicom.coding_schemes import SYSTEMS
 from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
@@ -19,22 +20,6 @@ from processors.dicom.values import first, items, text
 from processors.errors import WarningCode
 
 URI = "urn:ietf:rfc:3986"
-
-SYSTEMS = {
-    "DCM": DCM,
-    "SCT": SNOMED_CT,
-    "LN": "http://loinc.org",
-    "UCUM": "http://unitsofmeasure.org",
-    "RADLEX": "http://www.radlex.org",
-    "RXNORM": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "I10": "http://hl7.org/fhir/sid/icd-10",
-    "I9C": "http://hl7.org/fhir/sid/icd-9-cm",
-    "NCIt": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
-    "MDC": "urn:iso:std:iso:11073:10101",
-    "FMA": "urn:oid:2.16.840.1.113883.6.119",
-    "UMLS": "urn:oid:2.16.840.1.113883.6.86",
-}
-"""Coding Scheme Designator (PS3.16 8) to the system HL7 publishes for it, else the scheme's OID."""
 
 _RETIRED_SNOMED = {"SRT", "SNM3", "99SDM"}
 """SNOMED-RT style ids (PS3.16 8.1): to be mapped, never to be shown as SNOMED CT."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset
 
 from processors.core.events import Code, Concept
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.dicom.codes import code, first_code, is_code
+from processors.dicom.coding_schemes import SYSTEMS
 from tests.builders.readings import reading_of
 
 
@@ -55,6 +57,11 @@ LONG = "CASE-LONG-CODE-00042"
             Concept(None, "no id"),
             ["code_unmapped"],
         ),
+        (
+            {"CodeValue": "X6K6", "CodingSchemeDesignator": "IBSI", "CodeMeaning": "Mean"},
+            Concept(Code("urn:oid:1.2.840.10008.2.16.13", "X6K6", "Mean")),
+            [],
+        ),
         ({"CodeValue": "ABC", "CodeMeaning": "bare"}, Concept(None, "bare"), ["code_without_scheme"]),
         ({"CodeMeaning": "words"}, Concept(None, "words"), []),
         ({}, Concept(), []),
@@ -64,6 +71,17 @@ def test_codes(attributes: dict[str, str], expected: Concept, warnings: list[str
     reading = reading_of(entry(**attributes))
     assert code(reading.dataset, reading) == expected
     assert reading.warnings == warnings
+
+
+def test_schemes_agree_with_dicoms_registry() -> None:
+    """Which knows those that DICOM itself gave a UID; one of them is registered under another designator."""
+    registered = {
+        uid: keyword for uid, (_, kind, _, _, keyword) in UID_dictionary.items() if kind == "Coding Scheme"
+    }
+    ours = {system.removeprefix("urn:oid:"): designator for designator, system in SYSTEMS.items()}
+    differing = {uid for uid in registered.keys() & ours.keys() if registered[uid] != ours[uid]}
+    assert differing == {"1.2.840.10008.2.16.12"}
+    assert set(registered.values()) - {"MAYONRISBSASRG"} <= SYSTEMS.keys()
 
 
 def test_a_private_scheme_is_named_by_the_objects_own_list() -> None:
