@@ -118,6 +118,22 @@ def test_measurement_on_a_region_by_reference_shares_the_region() -> None:
     assert "sr-item|1.1.1" in by_key(later)
 
 
+def test_a_temporal_coordinate_leaves_its_waveform_with_the_channels() -> None:
+    """By value and by reference; of the time itself R5 has nothing to say (PS3.3 C.18.7)."""
+    waveform = image_item(ct(1))
+    waveform.ValueType = "WAVEFORM"
+    waveform.ReferencedSOPSequence[0].ReferencedWaveformChannels = [5, 3, 2, 0, 5, 3]
+    by_value, by_path = (item("TCOORD", None, [child]) for child in (waveform, by_reference(1, 1, 1, 1)))
+    document = read(report_of(length(by_value), length(by_path)))
+    assert document.warnings == ()
+    found = {g.suffix: (g.focus, g.items[0].waveform_channels) for g in document.groups if g.kind == "sr-ref"}
+    channels = ("2\\0", "5\\3")
+    assert found == {
+        "1.1.1.1": ((source("1.1"),), channels),
+        "1.2.1.1": ((source("1.2"),), channels),
+    }
+
+
 def test_path_of_a_reference_is_binary_also_in_implicit_vr() -> None:
     document = report_of(item("CONTAINER", LIBRARY, [image_item(ct(1))]), group(by_reference(1, 1, 1)))
     assert "sr-ref|1.2.1" in by_key(read(encoded(document, ImplicitVRLittleEndian)))
