@@ -17,6 +17,7 @@ third-party library has one room.
     http            health and metrics
     stream          Kafka: the loop, transactions, the local store, topics
     assemble        files through the pipeline, without a broker
+    render          pictures of references
     demo            an embedded broker and a hospital's day
     cli             arguments, printing, exit codes
 

@@ -24,6 +24,7 @@ _COMMANDS = {
     "run": "Run the stream processor against Kafka.",
     "topics": "Create the topics, or check them.",
     "publish": "Send DICOM files or event files to the input topics.",
+    "render": "Draw the images of a reference, with what it means on them.",
 }
 _MISSING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 

@@ -97,7 +97,13 @@ def test_core_needs_the_standard_library_only() -> None:
 
 
 def test_scripts_parse_and_may_be_run() -> None:
-    for script in [ROOT / "deploy/demo", ROOT / "deploy/test", ROOT / ".ci/run", ROOT / "deploy/environment"]:
+    for script in [
+        ROOT / "deploy/demo",
+        ROOT / "deploy/picture",
+        ROOT / "deploy/test",
+        ROOT / ".ci/run",
+        ROOT / "deploy/environment",
+    ]:
         subprocess.run(["bash", "-n", script], check=True)
         assert script.name == "environment" or script.stat().st_mode & 0o111
 

@@ -7,12 +7,15 @@ from importlib import metadata
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+from PIL import Image
 
 from processors import telemetry
 from processors.cli import program
 from processors.errors import DeadLetterCode, IgnoredReason, WarningCode
 from processors.settings import Settings, load
+from tests.builders import phantom
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -49,6 +52,21 @@ def test_the_readme_s_settings_load(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     path.write_text(block[1], encoding="utf-8")
     assert load(path, {}).kafka["bootstrap.servers"] == "broker:9092"
+
+
+def test_the_readme_s_picture_is_what_its_command_makes(tmp_path: Path) -> None:
+    script = (ROOT / "deploy/picture").read_text("utf-8").replace("\\\n", " ").replace("$work", str(tmp_path))
+    shown = "deploy/pictures/segment.png"
+    assert f"({shown})" in README
+    phantom.main(str(tmp_path / "study"))
+    for line in script.splitlines():
+        if line.startswith(".venv/bin/imaging-reference"):
+            words = shlex.split(line.replace(shown, str(tmp_path / "made.png")))
+            program.main(words[1:], standalone_mode=False)
+    made, kept = (np.asarray(Image.open(path)).astype(int) for path in (tmp_path / "made.png", ROOT / shown))
+    assert made.shape == kept.shape
+    assert np.abs(made - kept).mean() < 1
+    assert (ROOT / shown).stat().st_size < 60_000
 
 
 def test_the_readme_s_topics_are_the_default_ones() -> None:
