@@ -54,7 +54,11 @@ class _Sink:
     def take(self, outputs: list[OutputRecord]) -> None:
         for output in outputs:
             if output.topic is OutputTopic.FHIR:
-                self.latest[(output.key or b"").decode()] = output.value or b""
+                reference_id = (output.key or b"").decode()
+                if output.value is None:  # erased
+                    self.latest.pop(reference_id, None)
+                else:
+                    self.latest[reference_id] = output.value
             elif output.topic is OutputTopic.ANALYTICS:
                 self.summary.facts += 1
                 if self._analytics is not None:

@@ -1,4 +1,4 @@
-"""What sets right what was said before: patients that are one, as immutable values.
+"""What sets right what was said before: patients that are one, instances that must go, as immutable values.
 
 Rules of this file: as `core.events`, of which these are the rare ones. Fields of a UID that is empty mean
 "any"; times are in the stamps.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from processors.core.events import Event, Stamp
+from processors.core.events import DocumentPath, Event, Stamp
 
 
 class PatientId(NamedTuple):
@@ -45,5 +45,26 @@ class PatientUnmerged(NamedTuple):
         return ""
 
 
-Correction = PatientMerged | PatientUnmerged
+class InstanceErased(NamedTuple):
+    """Nothing that happened to this instance up to then may be kept or shown (CONTRACT 2)."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    stamp: Stamp
+
+    @property
+    def path(self) -> DocumentPath:
+        return DocumentPath(self.study_instance_uid, self.series_instance_uid, self.sop_instance_uid)
+
+
+class ItemErased(NamedTuple):
+    """An instance of another study, which documents of this study refer to, was erased; told by its home."""
+
+    study_instance_uid: str
+    path: DocumentPath
+    stamp: Stamp
+
+
+Correction = PatientMerged | PatientUnmerged | InstanceErased | ItemErased
 AnyEvent = Event | Correction

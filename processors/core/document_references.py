@@ -31,7 +31,7 @@ from processors.core.references import (
     endpoints_of,
     modality_concept,
 )
-from processors.core.series import resolved_header
+from processors.core.series_headers import resolved_header
 from processors.core.standing import earliest, reasons_against_document
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
 from processors.core.vocabulary import is_report
@@ -269,7 +269,13 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
     for target in sorted(targets - {own, ""}):
         present, *former = (_part(content, target, policy) for content in contents)
         found[target] = FragmentReported(
-            target, present, state.stamp, 0, tuple(f for f in former if f.groups), withdrawn or ""
+            target,
+            present,
+            state.stamp,
+            0,
+            tuple(f for f in former if f.groups),
+            withdrawn or "",
+            partly_erased=bool(study.erased),
         )
     return found
 

@@ -344,6 +344,14 @@ class FragmentReported(NamedTuple):
     withdrawn: str = ""
     """A withdrawal reason of the document as a whole, known at its home; empty: live."""
     erased: bool = False
+    """The document was: nothing of it may stay here."""
+    partly_erased: bool = False
+    """Something of its study was; what is missing here is to go, rather than to be withdrawn."""
+
+    @property
+    def leaves_nothing(self) -> bool:
+        """Neither the document nor the fact that it had a part here need be kept."""
+        return self.erased or (self.partly_erased and not self.document.groups and not self.former)
 
 
 class InstancesRejected(NamedTuple):

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from processors.core import erasure
 from processors.core import series as series_fold
+from processors.core.corrections import InstanceErased, ItemErased
 from processors.core.events import (
     Document,
     DocumentArrived,
@@ -27,7 +29,13 @@ from processors.core.events import (
     Stamp,
     StudyUpdated,
 )
-from processors.core.series import NEW, REPEATED, Arrival, SeriesState, winning_layers
+from processors.core.selection_folding import (
+    fold_emptied_selection,
+    fold_selection,
+    fold_selection_withdrawal,
+)
+from processors.core.series import NEW, REPEATED, Arrival, SeriesState
+from processors.core.series_headers import winning_layers
 from processors.core.standing import rejection_of
 from processors.core.study import (
     APPLIED,
@@ -36,8 +44,8 @@ from processors.core.study import (
     DocumentState,
     Effect,
     Origin,
-    SelectionState,
     StudyState,
+    canonical_uid_of,
 )
 from processors.core.vocabulary import REPORTS
 from processors.errors import IgnoredReason, WarningCode
@@ -45,7 +53,31 @@ from processors.errors import IgnoredReason, WarningCode
 
 def fold(study: StudyState, event: Any, origin: Origin, hide_quality: bool = True) -> Effect:
     """Fold `event` into `study`. The event must be of this study."""
-    return _FOLDS[type(event)](study, event, origin, hide_quality)
+    if not study.erased:
+        return _FOLDS[type(event)](study, event, origin, hide_quality)
+    left = erasure.admitted(study, event)
+    if left.event is None:
+        return _ignore_erased(study, event, origin)
+    effect = _FOLDS[type(event)](study, left.event, origin, hide_quality)
+    if left.messages:
+        effect.messages += left.messages
+    return effect
+
+
+def _ignore_erased(study: StudyState, event: Any, origin: Origin) -> Effect:
+    """What happened before its erasure: only what it says of others counts."""
+    effect = Effect(erasure.ERASED)
+    if isinstance(event, InstanceArrived | DocumentArrived) and erasure.expect(study, event):
+        series = study.series[event.series_instance_uid]
+        effect.now_series.add(event.series_instance_uid)
+        effect.completed = series.seen > 0 and series.expected_count == series.seen
+    if isinstance(event, DocumentArrived):
+        _apply_commands(study, event.document, event.stamp, effect)
+    if isinstance(event, SelectionMade):
+        effect = fold_emptied_selection(study, event, origin)
+    if effect.disposition is not DUPLICATE:
+        effect.disposition = erasure.ERASED
+    return effect
 
 
 def fold_arrival(study: StudyState, event: InstanceArrived, origin: Origin, hide_quality: bool) -> Effect:
@@ -211,7 +243,7 @@ def _say_again(
         _apply_commands(study, document, stamp, effect)
     state.say(document, stamp)
     state.duplicates += 1
-    study.touched_documents.add(document.path)
+    _put_document(study, state)
     effect.disposition = DUPLICATE
 
 
@@ -263,7 +295,10 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
     """Remember the note's rejections; True if any is news."""
     news = False
     for series_instance_uid, sop_instance_uid in event.instances:
-        titles = study.rejections.setdefault((series_instance_uid, sop_instance_uid), {})
+        path = (event.study_instance_uid, series_instance_uid, sop_instance_uid)
+        if erasure.is_erased(study, path, event.stamp.occurred_at_us):
+            continue
+        titles = study.rejections.setdefault(path[1:], {})
         said = titles.get(event.title)
         if said is not None and event.stamp <= said:
             continue
@@ -291,6 +326,9 @@ def _fold_supersession(study: StudyState, event: DocumentsSuperseded, _origin: O
 def _supersede(study: StudyState, event: DocumentsSuperseded, effect: Effect) -> bool:
     news = False
     for sop_instance_uid in event.documents:
+        path = (event.study_instance_uid, "", sop_instance_uid)
+        if erasure.is_erased(study, path, event.stamp.occurred_at_us):
+            continue
         said = study.superseded.get(sop_instance_uid)
         if said is None or event.stamp > said:
             study.superseded[sop_instance_uid] = event.stamp
@@ -305,10 +343,16 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
     if state is not None and (state.at_home or event.sequence <= state.fragment_sequence):
         return Effect(DUPLICATE)
     effect = Effect(APPLIED)
+    if event.leaves_nothing:
+        if state is not None:
+            erasure.forget_document(study, path, effect)
+        return effect
     if state is None:
         state = DocumentState(event.document, event.stamp, origin)
     else:
         effect.now_documents.add(state.canonical_uid)
+        if event.partly_erased:
+            effect.erased_documents |= {canonical_uid_of(content) for content in state.contents}
         state.content, state.stamp, state.origin = event.document, event.stamp, origin
     state.former = {bytes([n]): (event.stamp, former) for n, former in enumerate(event.former)}
     state.fragment_sequence = event.sequence
@@ -316,40 +360,6 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
     _put_document(study, state)
     effect.now_documents.add(state.canonical_uid)
     return effect
-
-
-def _fold_selection(study: StudyState, event: SelectionMade, origin: Origin, _: bool) -> Effect:
-    key = (event.series_instance_uid, event.stamp.source, event.selection_id)
-    state = study.selections.setdefault(key, SelectionState())
-    if state.stamp is not None and event.stamp <= state.stamp:
-        return Effect(DUPLICATE)
-    state.content, state.stamp = event, event.stamp
-    return _touched_selection(study, key, state, origin, event.warnings)
-
-
-def _fold_selection_withdrawal(
-    study: StudyState, event: SelectionWithdrawn, origin: Origin, _: bool
-) -> Effect:
-    key = (event.series_instance_uid, event.stamp.source, event.selection_id)
-    state = study.selections.setdefault(key, SelectionState())
-    if state.withdrawn is not None and event.stamp <= state.withdrawn:
-        return Effect(DUPLICATE)
-    state.withdrawn = event.stamp
-    return _touched_selection(study, key, state, origin)
-
-
-def _touched_selection(
-    study: StudyState,
-    key: tuple[str, str, str],
-    state: SelectionState,
-    origin: Origin,
-    warnings: tuple[str, ...] = (),
-) -> Effect:
-    place, offset = origin
-    first, last = state.inputs.get(place, (offset, offset))
-    state.inputs[place] = (min(first, offset), max(last, offset))
-    study.touched_selections.add(key)
-    return Effect(APPLIED, now_selections={key}, warnings=warnings)
 
 
 def _count_input(series: SeriesState, origin: Origin) -> None:
@@ -361,6 +371,14 @@ def _count_input(series: SeriesState, origin: Origin) -> None:
         series.inputs[place] = (known[0], offset)
 
 
+def _fold_erasure(study: StudyState, event: InstanceErased, _origin: Origin, _: bool) -> Effect:
+    return erasure.erase(study, event)
+
+
+def _fold_item_erasure(study: StudyState, event: ItemErased, _origin: Origin, _: bool) -> Effect:
+    return erasure.erase_items(study, event)
+
+
 _FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
     InstanceArrived: fold_arrival,
     InstanceDeleted: _fold_deletion,
@@ -370,6 +388,8 @@ _FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
     FragmentReported: _fold_fragment,
     InstancesRejected: _fold_rejection,
     DocumentsSuperseded: _fold_supersession,
-    SelectionMade: _fold_selection,
-    SelectionWithdrawn: _fold_selection_withdrawal,
+    SelectionMade: fold_selection,
+    SelectionWithdrawn: fold_selection_withdrawal,
+    InstanceErased: _fold_erasure,
+    ItemErased: _fold_item_erasure,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from hashlib import sha256
 
 BASE = "https://imaging-reference.example"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/ns/v1")
@@ -35,6 +36,11 @@ def selection_key(study: str, series: str, source: str, selection_id: str) -> st
 def canonical_uid(own: str, identical: Iterable[str]) -> str:
     """Identical documents share references: the smallest UID of self and listed copies (PS3.3 C.17.2.2)."""
     return min([own, *identical])
+
+
+def path_hash(*uids: str) -> str:
+    """What stays of a path that was erased: half of its SHA-256, hex."""
+    return sha256("|".join(uids).encode()).hexdigest()[:32]
 
 
 def _escaped(part: str) -> str:

@@ -22,7 +22,8 @@ from processors.core.reference import (
     ReferencedInstance,
     WithdrawalReason,
 )
-from processors.core.series import InstanceState, SeriesState, resolved_header
+from processors.core.series import InstanceState, SeriesState
+from processors.core.series_headers import resolved_header
 from processors.core.standing import earliest, rejection_of
 from processors.core.study import SelectionKey, StudyState
 from processors.core.vocabulary import DCM, MODALITIES, REPORTS

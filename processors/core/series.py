@@ -17,6 +17,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from processors.core.events import InstanceArrived, InstanceHeader, SeriesHeader, Stamp
+from processors.core.series_headers import EMPTY, winning_layers
 
 CHUNK = 64
 """Instances an entry of state holds. An arrival rewrites its chunk: larger chunks write more per arrival,
@@ -32,6 +33,8 @@ class Copy(NamedTuple):
     dated: tuple[int, ...] = ()
     undated: tuple[int, ...] = ()
     deleted_at_us: int = NEVER
+    past: tuple[int, ...] = ()
+    """Dated arrivals that the deletion ended: the earliest is what a withdrawn series shows."""
 
     @property
     def live(self) -> bool:
@@ -40,7 +43,8 @@ class Copy(NamedTuple):
     def arrived(self, at_us: int, dated: bool) -> Copy:
         """With one more arrival; removal wins over arrival at the same time."""
         if at_us <= self.deleted_at_us:
-            return self
+            gone = dated and at_us not in self.past
+            return self._replace(past=tuple(sorted((*self.past, at_us)))) if gone else self
         if dated:
             return self if at_us in self.dated else self._replace(dated=tuple(sorted((*self.dated, at_us))))
         return self if at_us in self.undated else self._replace(undated=tuple(sorted((*self.undated, at_us))))
@@ -49,7 +53,10 @@ class Copy(NamedTuple):
         if at_us <= self.deleted_at_us:
             return self
         return Copy(
-            tuple(t for t in self.dated if t > at_us), tuple(t for t in self.undated if t > at_us), at_us
+            tuple(t for t in self.dated if t > at_us),
+            tuple(t for t in self.undated if t > at_us),
+            at_us,
+            (*self.past, *(t for t in self.dated if t <= at_us)),
         )
 
 
@@ -117,13 +124,19 @@ class Published(NamedTuple):
     withdrawn: str = ""
     members: dict[str, int] = {}  # noqa: RUF012 - NamedTuple defaults are shared, and never changed here
     """SOP UID → CRC-32 of its rendered entry; empty for a series, which counts by position."""
+    modality: str = ""
+    """What is left to say of a reference once it is erased; of a document's, also its kind and its series."""
+    kind: str = ""
+    series_instance_uid: str = ""
 
 
 class SeriesState:
     __slots__ = (
+        "base",
         "changed",
         "completed",
         "dirty_chunks",
+        "dirty_said",
         "due_at_ms",
         "duplicates",
         "expected",
@@ -139,6 +152,7 @@ class SeriesState:
         "order",
         "published",
         "published_upto",
+        "said",
         "seen",
         "series_instance_uid",
         "touched",
@@ -152,6 +166,10 @@ class SeriesState:
         self.order: list[InstanceState] = []
         """By position: `order[i].position == i`; chunk n holds positions n * CHUNK and on."""
         self.headers: dict[SeriesHeader, Stamp] = {}
+        self.base: SeriesHeader | None = None
+        """What every instance said that is not in `said`; None: all said the one header there is."""
+        self.said: dict[str, dict[SeriesHeader, Stamp]] = {}
+        """SOP UID → what its arrivals said of the series, if not the base alone; `dirty_said`: its chunks."""
         self.expected: tuple[Stamp, int] | None = None
         self.completed: Stamp | None = None
         self.seen = 0
@@ -181,6 +199,7 @@ class SeriesState:
         """W3C trace context of the latest input that had one."""
         self.touched = False
         self.dirty_chunks: set[int] = set()
+        self.dirty_said: set[int] = set()
 
     def instance(self, sop_instance_uid: str) -> InstanceState:
         """The instance's state, made if there is none."""
@@ -194,6 +213,24 @@ class SeriesState:
     def touch(self, instance: InstanceState) -> None:
         self.touched = True
         self.dirty_chunks.add(instance.position // CHUNK)
+
+    def note_said(self, event: InstanceArrived, known: InstanceState | None) -> bool:
+        """Whose word a header is: needed once an instance is erased and its word counts no longer.
+
+        True if that is news. `known`: the instance before this arrival.
+        """
+        own = self.said.get(event.sop_instance_uid)
+        if own is None:
+            if event.header == self.base:
+                return False
+            stamp = known.stamp if known is not None else None
+            own = {self.base: stamp} if self.base is not None and stamp is not None else {}
+            self.said[event.sop_instance_uid] = own
+        said = own.get(event.header)
+        if said is None or event.stamp > said:
+            own[event.header] = event.stamp
+            return True
+        return False
 
     def expect(self, stamp: Stamp, expected: int) -> bool:
         """Fold an expected count; True if another number holds now."""
@@ -229,6 +266,9 @@ def arrive(series: SeriesState, event: InstanceArrived) -> Arrival:
     sop_instance_uid, stamp, dated = event.sop_instance_uid, event.stamp, event.dated
     instance = series.instances.get(sop_instance_uid)
     said = _say_header(series, event.header, stamp)
+    if series.base is not None and series.note_said(event, instance):
+        series.dirty_said.add((instance.position if instance is not None else len(series.order)) // CHUNK)
+        series.touched = True
     at_us = stamp.occurred_at_us
     if event.expected is not None and series.expect(stamp, event.expected):
         said = _Said.NEWS
@@ -302,23 +342,6 @@ def delete(series: SeriesState, sop_instance_uid: str, stamp: Stamp) -> tuple[bo
     return instance.stamp is not None, changed
 
 
-def resolved_header(headers: dict[SeriesHeader, Stamp]) -> SeriesHeader:
-    """Each attribute's value under the highest stamp that says it (CONTRACT 4, Who wins).
-
-    A patient id and its issuer are one fact: the issuer is that of the header that gives the id.
-    """
-    if len(headers) == 1:
-        return next(iter(headers))
-    ranked = sorted(headers, key=headers.__getitem__, reverse=True)
-    columns = zip(*ranked, strict=True)
-    resolved = SeriesHeader(*(next((v for v in c if v not in _EMPTY), c[0]) for c in columns))
-    issuer = next((h.issuer_of_patient_id for h in ranked if h.patient_id), "")
-    return resolved._replace(issuer_of_patient_id=issuer)
-
-
-_EMPTY: tuple[object, ...] = (None, "", ())
-
-
 class _Said(Enum):
     NOTHING = 0
     LATER = 1
@@ -333,6 +356,8 @@ def _say_header(series: SeriesState, header: SeriesHeader, stamp: Stamp) -> _Sai
     said = headers.get(header)
     if said is not None and stamp <= said:
         return _Said.NOTHING
+    if said is None and headers and series.base is None:
+        series.base = next(iter(headers))
     headers[header] = stamp
     series.touched = True
     if len(headers) == 1:
@@ -341,38 +366,18 @@ def _say_header(series: SeriesState, header: SeriesHeader, stamp: Stamp) -> _Sai
     return _Said.NEWS
 
 
-def winning_layers(headers: dict[SeriesHeader, Stamp]) -> dict[SeriesHeader, Stamp]:
-    """Only the tuples that still give some attribute its value; the others can never win again."""
-    ranked = sorted(headers, key=headers.__getitem__, reverse=True)
-    kept: dict[SeriesHeader, Stamp] = {}
-    unsaid = set(range(len(SeriesHeader._fields)))
-    for header in ranked:
-        gives = {i for i in unsaid if header[i] not in _EMPTY}
-        if not header.patient_id:
-            gives.discard(_ISSUER)
-        if gives or not kept:
-            kept[header] = headers[header]
-            unsaid -= gives
-            if header.patient_id:
-                unsaid.discard(_ISSUER)
-    return kept
-
-
-_ISSUER = SeriesHeader._fields.index("issuer_of_patient_id")
-
-
 def _layered(
     layers: dict[InstanceHeader, Stamp],
 ) -> tuple[InstanceHeader, dict[InstanceHeader, Stamp] | None]:
     """The resolved instance header, and the layers that still give it a value (None: a single one)."""
     ranked = sorted(layers, key=layers.__getitem__, reverse=True)
     resolved = InstanceHeader(
-        *(next((v for v in c if v not in _EMPTY), c[0]) for c in zip(*ranked, strict=True))
+        *(next((v for v in c if v not in EMPTY), c[0]) for c in zip(*ranked, strict=True))
     )
     kept: dict[InstanceHeader, Stamp] = {}
     unsaid = set(range(len(InstanceHeader._fields)))
     for header in ranked:
-        gives = {i for i in unsaid if header[i] not in _EMPTY}
+        gives = {i for i in unsaid if header[i] not in EMPTY}
         if gives or not kept:
             kept[header] = layers[header]
             unsaid -= gives

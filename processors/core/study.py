@@ -84,10 +84,11 @@ class DocumentState:
         """Fold a content of the same path: a register that keeps its losers. True if it holds now."""
         digest = content.content_digest
         if digest == self.content.content_digest:
-            self.stamp = max(self.stamp, stamp)
+            if stamp > self.stamp:  # the same content, but for what of it was erased before
+                self.stamp, self.content = stamp, content
             return False
         said = self.former.pop(digest, (stamp, content))
-        stamp = max(stamp, said[0])
+        stamp, content = max(said, (stamp, content), key=lambda each: each[0])
         holds = stamp > self.stamp
         if holds:
             self.former[self.content.content_digest] = (self.stamp, self.content)
@@ -140,6 +141,16 @@ class StudyState:
         self.rejections: dict[tuple[str, str], dict[str, Stamp]] = {}
         """(series UID or "", SOP UID) → title → latest note. Title REVOKE lifts the earlier ones."""
         self.superseded: dict[str, Stamp] = {}
+        self.erased: dict[str, int] = {}
+        """Hash of an instance's path → when it was erased last, µs UTC; see `core.erasure`."""
+        self.last_revisions: dict[str, int] = {}
+        """Reference id → the revision with which it was erased."""
+        self.dormant: dict[str, Expectation] = {}
+        """Hash of a series that erasure left empty → what is still known of it."""
+        self.touched_erasures: set[str] = set()
+        """Keys of the three above, with `p`, `r` or `s` before them."""
+        self.dropped_rows: list[tuple[str, ...]] = []
+        """Kind and further parts of the keys of entries that are to go."""
         self.evaluated_as: bytes = b""
         """Digest of the patient and order under which published references were last evaluated."""
         self.patients: set[str] = set()
@@ -163,6 +174,9 @@ class StudyState:
         if series is None:
             series = self.series[series_instance_uid] = SeriesState(series_instance_uid)
             series.touched = True
+            if self.dormant:
+                key = identity.path_hash(self.study_instance_uid, series_instance_uid)
+                series.expected, series.completed = self.dormant.get(key, NOTHING_EXPECTED)
         return series
 
     def places(self, sop_instance_uid: str) -> set[str]:
@@ -180,20 +194,40 @@ class StudyState:
         self._more_places.setdefault(sop_instance_uid, {first}).add(series_instance_uid)
         return True
 
+    def left(self, sop_instance_uid: str, series_instance_uid: str) -> None:
+        """An instance is no longer in this series."""
+        places = self.places(sop_instance_uid) - {series_instance_uid}
+        self._place.pop(sop_instance_uid, None)
+        self._more_places.pop(sop_instance_uid, None)
+        for place in sorted(places):
+            self.placed(sop_instance_uid, place)
+
     def index_document(self, path: DocumentPath, state: DocumentState) -> None:
         """Note what this document depends on; marks only grow, a superfluous look costs no revision."""
         for content in state.contents:
             canonical = canonical_uid_of(content)
             self.families.setdefault(canonical, set()).add(path)
             marks = {path.sop_instance_uid, path.series_instance_uid, *content.identical}
+            marks |= {predecessor.sop_instance_uid for predecessor in content.predecessors}
+            if content.rejection is not None:
+                marks |= {rejected.sop_instance_uid for rejected in content.rejection.instances}
             for group in content.groups:
                 for item in group.items:
                     marks.add(item.sop_instance_uid)
                     marks.add(item.series_instance_uid or ANY_SERIES)
-                if any(focus.kind is FocusKind.FRAME_OF_REFERENCE for focus in group.focus):
-                    marks.add(ANY_FRAME_OF_REFERENCE)
+                for focus in group.focus:
+                    if focus.kind is FocusKind.FRAME_OF_REFERENCE:
+                        marks.add(ANY_FRAME_OF_REFERENCE)
+                    elif focus.kind is FocusKind.PRESENTATION_STATE:
+                        marks.add(focus.value.rpartition("|")[2])
             for mark in marks:
                 self.dependents.setdefault(mark, set()).add(canonical)
+
+    def index_documents_anew(self) -> None:
+        """Contents went: without this the marks of what they named would stay."""
+        self.families, self.dependents = {}, {}
+        for path, state in self.documents.items():
+            self.index_document(path, state)
 
     def wait_until(self, due_at_ms: int | None) -> None:
         """A clock of this study was set."""
@@ -204,6 +238,15 @@ class StudyState:
     def instance_count(self) -> int:
         return sum(len(series.order) for series in self.series.values())
 
+
+class Expectation(NamedTuple):
+    """What senders said of a series as a whole; it names no instance."""
+
+    expected: tuple[Stamp, int] | None = None
+    completed: Stamp | None = None
+
+
+NOTHING_EXPECTED = Expectation()
 
 ANY_SERIES = "*"
 """Mark of documents with an item that no evidence places."""
@@ -235,6 +278,8 @@ class Effect:
     """Series to evaluate without waiting, if they were published before."""
     now_documents: set[str] = field(default_factory=set)
     """Canonical UIDs to evaluate without waiting."""
+    erased_documents: set[str] = field(default_factory=set)
+    """Canonical UIDs to evaluate without waiting, of whose references some may be left with nothing."""
     now_selections: set[SelectionKey] = field(default_factory=set)
     now_all: bool = False
     completed: bool = False

@@ -12,6 +12,7 @@ from typing import Any
 
 from processors.core.completeness import Rule
 from processors.core.document_references import FamilyView, fragments, of_family
+from processors.core.erasure import forget_series, forget_study
 from processors.core.events import DocumentPath
 from processors.core.policy import Policy
 from processors.core.reference import WithdrawalReason
@@ -27,6 +28,7 @@ from processors.core.study import (
 )
 from processors.errors import DeadLetterCode
 from processors.pipeline.dead_letters import described
+from processors.pipeline.erasures import Erasures
 from processors.pipeline.homes import Home
 from processors.pipeline.publishing import Background, Change, Publisher
 from processors.pipeline.records import OutputRecord, Step
@@ -44,6 +46,8 @@ class Work:
     series: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
     """Canonical UIDs."""
+    erased: set[str] = field(default_factory=set)
+    """Those of them that may have references of which nothing is left."""
     selections: set[SelectionKey] = field(default_factory=set)
     everything: bool = False
     expired: list[DocumentPath] = field(default_factory=list)
@@ -58,7 +62,8 @@ class Work:
 
     def note(self, effect: Effect, origin: Origin) -> None:
         self.series |= effect.now_series
-        self.documents |= effect.now_documents
+        self.documents |= effect.now_documents | effect.erased_documents
+        self.erased |= effect.erased_documents
         self.selections |= effect.now_selections
         self.everything = self.everything or effect.now_all
         self.messages += [(message, origin) for message in effect.messages]
@@ -66,18 +71,20 @@ class Work:
     def settle(self) -> None:
         """What was to be looked at was; messages and views are for the end of the step."""
         self.closed, self.expired, self.everything = {}, [], False
-        self.series, self.documents, self.selections = set(), set(), set()
+        self.series, self.documents, self.erased, self.selections = set(), set(), set(), set()
 
 
 class Evaluator:
     def __init__(self, policy: Policy, publisher: Publisher) -> None:
         self._policy = policy
         self._publisher = publisher
+        self._erasures = Erasures(policy, publisher)
 
     def evaluate(self, work: Work, step: Step, now_ms: int) -> None:
         """Publish what changed. Waiting is counted from the input's time, ages from `now_ms`."""
         at_ms = now_ms if work.at_ms is None else work.at_ms
-        work.documents |= {work.study.documents[path].canonical_uid for path in work.expired}
+        documents = work.study.documents
+        work.documents |= {documents[path].canonical_uid for path in work.expired if path in documents}
         if not (work.closed or work.series or work.documents or work.selections or work.everything):
             return
         study = work.study
@@ -93,10 +100,15 @@ class Evaluator:
             series = study.series[uid]
             if uid in work.closed or series.published is not None:
                 self._publish_series(study, series, work.closed.get(uid), context, step, now_ms)
+            if study.erased and not series.instances:
+                forget_series(study, uid)
         for canonical in sorted(work.documents):
             self._publish_family(work, canonical, context, step, at_ms, now_ms)
         for key in sorted(work.selections):
             self._publish_selection(work, key, context, step, now_ms)
+        if study.dropped_rows and not (study.series or study.documents or study.selections):
+            step.entries += patients.leave(study.patients, study.study_instance_uid)
+            forget_study(study)
         work.settle()
 
     def _spread(self, work: Work, context: Context) -> None:
@@ -129,6 +141,8 @@ class Evaluator:
     ) -> None:
         view = of_series(study, series, context, self._policy)
         if view is None:
+            if series.published is not None:
+                self._erasures.of_series(study, series, series.published, step, now_ms)
             return
         reference = view.reference
         shown = set() if reference.withdrawn else {i.position for i in view.members}
@@ -146,7 +160,7 @@ class Evaluator:
             inputs=series.inputs,
             traceparent=series.traceparent,
         )
-        prior = series.published
+        prior = series.published or self._erasures.before(study, reference.id)
         published = self._publisher.publish(step, reference, prior, background, now_ms, change)
         if published is None:
             return
@@ -165,7 +179,7 @@ class Evaluator:
         ledger = study.ledgers.get(canonical, {})
         background = self._document_background(work, canonical, view)
         for reference in (*view.references.values(), *view.former.values()):
-            prior = ledger.get(reference.id)
+            prior = ledger.get(reference.id) or self._erasures.before(study, reference.id)
             unheard = reference.withdrawn is WithdrawalReason.INVALID or reference.id in view.former
             if prior is None and unheard:
                 continue
@@ -174,6 +188,9 @@ class Evaluator:
                 ledger = study.ledgers.setdefault(canonical, ledger)
                 ledger[reference.id] = published
                 study.touched_ledgers.add(canonical)
+        if canonical in work.erased:
+            left = view.references.keys() | view.former.keys()
+            self._erasures.of_family(study, canonical, left, step, now_ms)
         for path in sorted(study.families.get(canonical, ())):
             self._wait_or_give_up(work, path, view, step, at_ms)
             self._send_fragments(work, path)
@@ -223,12 +240,17 @@ class Evaluator:
         if not state.at_home:
             return
         for target, fragment in fragments(study, state, self._policy).items():
-            digest = hashlib.sha256(pack(fragment)[1]).digest()[:8]
+            if fragment.leaves_nothing and target not in state.sent:
+                continue
+            said = pack(fragment._replace(partly_erased=False))[1]  # no news by itself
+            digest = hashlib.sha256(said).digest()[:8]
             sequence, sent = state.sent.get(target, (-1, b""))
             if digest != sent:
                 state.sent[target] = (sequence + 1, digest)
                 study.touched_documents.add(path)
                 work.messages.append((fragment._replace(sequence=sequence + 1), state.origin))
+                if fragment.leaves_nothing:
+                    del state.sent[target]
 
     def _publish_selection(
         self, work: Work, key: SelectionKey, context: Context, step: Step, now_ms: int
@@ -236,6 +258,8 @@ class Evaluator:
         state = work.study.selections[key]
         reference = of_selection(work.study, key, context, self._policy)
         if reference is None or state.content is None:
+            if state.published is not None:
+                self._erasures.of_selection(work.study, key, state.published, step, now_ms)
             return
         background = Background(
             warnings=state.content.warnings,
@@ -243,7 +267,8 @@ class Evaluator:
             inputs=state.inputs,
             traceparent=work.traceparent,
         )
-        published = self._publisher.publish(step, reference, state.published, background, now_ms)
+        prior = state.published or self._erasures.before(work.study, reference.id)
+        published = self._publisher.publish(step, reference, prior, background, now_ms)
         if published is not None:
             state.published = published
             work.study.touched_selections.add(key)

@@ -6,6 +6,8 @@ Rules of this file: caching of StudyStates, and rows in and out of the store's e
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import chain
 
 from processors.avro.envelope import decode_state, encode_state
 from processors.core.study import StudyState
@@ -14,6 +16,7 @@ from processors.pipeline.patients import Patients
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
 from processors.wire import state as rows
+from processors.wire.erasure_rows import ERASURES, erasures_of
 
 
 class Home:
@@ -30,6 +33,8 @@ class Home:
         self._weight = 0
         """Instances in memory, as of the last commit."""
         self._uncommitted: set[str] = set()
+        self._erasures: bool | None = None
+        """Whether anything was ever erased here; None: not yet asked."""
 
     def study(self, study_instance_uid: str) -> StudyState:
         """The study, to be changed: an empty one if nothing is known."""
@@ -38,18 +43,28 @@ class Home:
         if study is not None:
             self._studies.move_to_end(study_instance_uid)
             return study
-        found = self.store.scan(rows.prefix_of(study_instance_uid))
+        found = chain(self.store.scan(rows.prefix_of(study_instance_uid)), self._erased(study_instance_uid))
         study = rows.study_from(study_instance_uid, ((key, decode_state(value).body) for key, value in found))
         self._studies[study_instance_uid] = study
         return study
 
+    def _erased(self, study_instance_uid: str) -> Iterable[tuple[str, bytes]]:
+        """What is remembered of erasures; nothing is asked for where there never was one."""
+        if self._erasures is None:
+            self._erasures = any(True for _ in self.store.scan(ERASURES))
+        return self.store.scan(erasures_of(study_instance_uid)) if self._erasures else ()
+
     def save(self, study: StudyState, now_ms: int) -> list[StateEntry]:
         """Put what was touched into the store; the entries are the changelog's records, too."""
+        if study.touched_erasures:
+            self._erasures = True
         entries = [
             StateEntry(
                 self.number,
                 row.key,
-                encode_state(rows.kind_of(row.key), row.body, version=rows.FORMAT, stamp_ms=now_ms),
+                encode_state(rows.kind_of(row.key), row.body, version=rows.FORMAT, stamp_ms=now_ms)
+                if row.body is not None
+                else None,
                 row.due_at_ms,
             )
             for row in rows.touched_rows(study)
@@ -78,3 +93,4 @@ class Home:
         self._uncommitted.clear()
         self.clock.roll_back()
         self.patients.forget()
+        self._erasures = None

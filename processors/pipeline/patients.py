@@ -80,6 +80,13 @@ class Patients:
         self._store.put(entries)
         return entries
 
+    def leave(self, patients: Iterable[str], study_instance_uid: str) -> list[StateEntry]:
+        """Nothing is left of this study."""
+        keys = [rows.studies_of(rows.patient_hash(each)) + study_instance_uid for each in sorted(patients)]
+        entries = [StateEntry(self._home, key, None) for key in keys]
+        self._store.put(entries)
+        return entries
+
     def waiting_studies(self, key: str, limit: int) -> tuple[list[str], list[StateEntry]]:
         """(studies of a waiting patient, at most `limit`; entries that note how far this went)."""
         found = self._store.get(key)

@@ -18,7 +18,7 @@ from processors.core.events import SubsetKind
 from processors.core.fact import Fact, InputRange
 from processors.core.graphics import points_apart
 from processors.core.identity import BASE
-from processors.core.reference import Identifier, ImagingReference, Kind
+from processors.core.reference import Identifier, ImagingReference, Kind, WithdrawalReason
 from processors.core.series import Published
 from processors.errors import DeadLetterCode
 from processors.fhir.releases import R5, Content, Release, with_meta
@@ -90,7 +90,9 @@ class Publisher:
         withdrawn = str(reference.withdrawn or "")
         revision = prior.revision + 1 if prior else 1
         if self._refused(step, reference, content, text, now_ms):
-            return Published(revision - 1, digest, withdrawn, prior.members if prior else {})
+            return Published(
+                revision - 1, digest, withdrawn, prior.members if prior else {}, *_place(reference)
+            )
         if change is None:
             change = _change(prior.members if prior else {}, members)
         event = _event_type(prior, withdrawn)
@@ -105,7 +107,32 @@ class Publisher:
         step.events[event, reference.kind, reference.modality, background.closed_by] += 1
         if background.closed_by and fact.settle_ms is not None:
             step.settled.append((background.closed_by, fact.settle_ms))
-        return Published(revision, digest, withdrawn, members)
+        return Published(revision, digest, withdrawn, members, *_place(reference))
+
+    def erase(
+        self,
+        step: Step,
+        erased: ImagingReference,
+        prior: Published,
+        background: Background,
+        now_ms: int,
+        removed: int,
+    ) -> int:
+        """Append a null value and a fact without any instance; returns the revision that this is.
+
+        `erased`: id, kind, study, series and modality of the reference of which nothing is left; `removed`:
+        how many members it had.
+        """
+        digest, revision = hashlib.sha256(b"").digest(), prior.revision + 1
+        erased = erased._replace(withdrawn=WithdrawalReason.DELETED)
+        headers = _headers(erased, self._release, revision, digest, "erased", now_ms, background.traceparent)
+        step.outputs.append(OutputRecord(OutputTopic.FHIR, erased.id.encode(), None, headers))
+        fact = self._fact(erased, revision, digest, background, Change(0, removed, 0), now_ms)
+        value = encode_fact(fact._replace(withdrawal_reason=ERASED))
+        study = erased.study_instance_uid.encode()
+        step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, value, [*headers, _AVRO]))
+        step.events["erased", erased.kind, erased.modality, ""] += 1
+        return revision
 
     def _refused(
         self, step: Step, reference: ImagingReference, content: Content, text: bytes, now_ms: int
@@ -192,6 +219,16 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
         "measurements": reference.measurements,
     }
 
+
+def _place(reference: ImagingReference) -> tuple[str, str, str]:
+    """Modality; kind and series, unless both follow from where the ledger's line is kept."""
+    if reference.kind is Kind.SERIES:
+        return reference.modality, "", ""
+    return reference.modality, str(reference.kind), reference.series_instance_uid
+
+
+ERASED = "erased"
+"""The fact's reason, and the state of a reference that may come back."""
 
 _FHIR_JSON = ("content-type", b"application/fhir+json")
 _AVRO = ("content-type", b"application/avro")

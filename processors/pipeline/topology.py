@@ -181,7 +181,7 @@ class Pipeline:
             _close_due_series(work, clock_ms)
             # Published as it stood then: this record came later, if in the same batch.
             self._evaluator.evaluate(work, batch.step, batch.now_ms)
-        if type(event) is InstanceArrived:
+        if type(event) is InstanceArrived and not study.erased:
             effect = fold_arrival(study, event, origin, self._policy.hide_quality_rejections)
         else:
             effect = fold(study, event, origin, self._policy.hide_quality_rejections)
@@ -263,7 +263,10 @@ class Pipeline:
         now_ms: int,
     ) -> None:
         """How a document's record ended, now that what it refers to was judged."""
-        state = work.study.documents[document.path]
+        state = work.study.documents.get(document.path)
+        if state is None:  # erased by a later record of the same batch
+            step.dispositions[disposition] += 1
+            return
         view = work.views.get(state.canonical_uid)
         made = list(view.references.values()) if view else []
         if disposition.outcome != "applied":

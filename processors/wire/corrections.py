@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import re
 
-from processors.core.corrections import Correction, PatientId, PatientMerged, PatientUnmerged
+from processors.core.corrections import (
+    Correction,
+    InstanceErased,
+    PatientId,
+    PatientMerged,
+    PatientUnmerged,
+)
 from processors.core.events import Stamp
 from processors.errors import DeadLetterCode, Refused
+from processors.wire import uids
 from processors.wire.event_fields import CorrectionFields
 
 _has_control = re.compile(r"[\x00-\x1f\x7f]").search
@@ -19,6 +26,13 @@ _has_control = re.compile(r"[\x00-\x1f\x7f]").search
 def correction_of(fields: CorrectionFields, stamp: Stamp) -> Correction:
     """Raises Refused: undecodable_record with the field as tag, and the codes of UIDs."""
     name = str(fields.event)
+    if name == "instance.erased":
+        return InstanceErased(
+            uids.required(fields.study_instance_uid, uids.STUDY)[0],
+            uids.required(fields.series_instance_uid, uids.SERIES)[0],
+            uids.required(fields.sop_instance_uid, uids.SOP_INSTANCE)[0],
+            stamp,
+        )
     if name == "patient.merged":
         prior, survivor = _patients(fields)
         if not survivor.value:

@@ -29,10 +29,10 @@ EventName = Literal[
     "selection.made",
     "selection.withdrawn",
 ]
-CORRECTIONS = frozenset({"patient.merged", "patient.unmerged"})
+CORRECTIONS = frozenset({"patient.merged", "patient.unmerged", "instance.erased"})
 """The rare ones: they take the way of what must be mended, and the struct of all has nothing of theirs."""
 NAMES = frozenset(get_args(EventName)) | CORRECTIONS
-NOT_YET = frozenset({"instance.erased", "uid.changed"})
+NOT_YET = frozenset({"uid.changed"})
 """Names of the contract that this version refuses, lest it does half of what they ask."""
 
 _INT_MAX = 2**31 - 1

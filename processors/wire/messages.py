@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from processors.core.corrections import AnyEvent, PatientMerged, PatientUnmerged
+from processors.core.corrections import (
+    AnyEvent,
+    InstanceErased,
+    ItemErased,
+    PatientMerged,
+    PatientUnmerged,
+)
 from processors.core.events import (
     DocumentArrived,
     DocumentsSuperseded,
@@ -35,6 +41,8 @@ _TYPES: tuple[type[AnyEvent], ...] = (
     DocumentsSuperseded,
     PatientMerged,
     PatientUnmerged,
+    InstanceErased,
+    ItemErased,
 )
 _DECODERS = {t.__name__: msgspec.msgpack.Decoder(t) for t in _TYPES}
 _encode = msgspec.msgpack.Encoder().encode

@@ -10,7 +10,9 @@ Keys begin with the study UID, so one range holds a study:
     <study>|c|<series>|<chunk>             CHUNK instances
     <study>|d|<study>|<series>|<SOP>       a document
     <study>|l|<canonical SOP>              what was published of a document family
+    <study>|h|<series>|<chunk>             what CHUNK instances say of their series, if not all the same
     <study>|m|<series>|<source>|<id>       a selection
+What stays of what was erased: `wire.erasure_rows`.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ from processors.core.events import (
 )
 from processors.core.series import CHUNK, Copy, InstanceState, Published, SeriesState
 from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
+from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 
 FORMAT = 2
 
 _encode = msgspec.msgpack.Encoder().encode
 _Inputs = list[tuple[str, int, int, int]]
-_LedgerRow = tuple[int, bytes, str, dict[str, int]]
+_LedgerRow = tuple[int, bytes, str, dict[str, int], str, str, str]
 
 
 class _StudyRow(NamedTuple):
@@ -51,6 +54,7 @@ _RejectionRows = list[tuple[str, str, dict[str, Stamp]]]
 
 class _SeriesRow(NamedTuple):
     headers: list[tuple[SeriesHeader, Stamp]]
+    base: SeriesHeader | None
     expected: tuple[Stamp, int] | None
     completed: Stamp | None
     clock: tuple[int | None, int, bool]
@@ -74,6 +78,9 @@ class _InstanceRow(NamedTuple):
     stamp: Stamp | None
     more: tuple[dict[str, Copy], int | None, int, list[tuple[InstanceHeader, Stamp]] | None] | None
     """Copies, first and latest arrival, layers; None: one dated copy, arrived once, at the stamp's time."""
+
+
+_SaidRows = list[tuple[str, list[tuple[SeriesHeader, Stamp]]]]
 
 
 class _DocumentRow(NamedTuple):
@@ -104,6 +111,7 @@ _series = msgspec.msgpack.Decoder(_SeriesRow).decode
 _chunk = msgspec.msgpack.Decoder(list[_InstanceRow]).decode
 _document = msgspec.msgpack.Decoder(_DocumentRow).decode
 _ledger = msgspec.msgpack.Decoder(dict[str, _LedgerRow]).decode
+_said = msgspec.msgpack.Decoder(_SaidRows).decode
 _selection = msgspec.msgpack.Decoder(_SelectionRow).decode
 
 
@@ -111,7 +119,8 @@ class Row(NamedTuple):
     """One entry to write: key, MessagePack body, and when its clock runs out."""
 
     key: str
-    body: bytes
+    body: bytes | None
+    """None: the entry goes."""
     due_at_ms: int | None = None
 
 
@@ -121,8 +130,8 @@ def study_of(key: str) -> str:
 
 
 def kind_of(key: str) -> str:
-    """The entry kind in a key, one letter."""
-    return key.split("|", 2)[1]
+    """The entry kind in a key, one letter, or two for those that are not a study's own."""
+    return key[:2] if key.startswith("!") else key.split("|", 2)[1]
 
 
 def prefix_of(study_instance_uid: str) -> str:
@@ -135,6 +144,8 @@ def prefix_of(study_instance_uid: str) -> str:
 def touched_rows(study: StudyState) -> Iterator[Row]:
     """Rows of everything touched since the last call; the marks are taken off."""
     uid = study.study_instance_uid
+    if study.dropped_rows or study.touched_erasures:
+        yield from (Row(*each) for each in erasure_rows(study))
     if study.touched_study:
         row = _StudyRow(
             list(study.updates.items()), study.superseded, study.evaluated_as, sorted(study.patients)
@@ -161,6 +172,7 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
 def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
     row = _SeriesRow(
         list(series.headers.items()),
+        series.base,
         series.expected,
         series.completed,
         (series.first_ms, series.last_ms, series.hard_stop),
@@ -183,8 +195,16 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
             f"{uid}|c|{series.series_instance_uid}|{chunk:06d}",
             _encode([_instance_row(i) for i in instances]),
         )
+    for chunk in series.dirty_said:
+        said = [
+            (i.sop_instance_uid, list(series.said[i.sop_instance_uid].items()))
+            for i in series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
+            if i.sop_instance_uid in series.said
+        ]
+        yield Row(f"{uid}|h|{series.series_instance_uid}|{chunk:06d}", _encode(said) if said else None)
     series.touched = False
     series.dirty_chunks.clear()
+    series.dirty_said.clear()
 
 
 def _instance_row(instance: InstanceState) -> _InstanceRow:
@@ -240,7 +260,9 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
     chunks: list[tuple[str, int, bytes]] = []
     for key, body in rows:
         _, kind, *rest = key.split("|")
-        if kind == "c":
+        if key.startswith(ERASURES):
+            read_erasure(study, rest[0], body)
+        elif kind == "c":
             chunks.append((rest[0], int(rest[1]), body))
         else:
             _READ[kind](study, rest, body)
@@ -270,7 +292,7 @@ def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:
 
 def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     row, series = _series(body), study.open_series(rest[0])
-    series.headers = dict(row.headers)
+    series.headers, series.base = dict(row.headers), row.base
     series.expected, series.completed = row.expected, row.completed
     series.first_ms, series.last_ms, series.hard_stop = row.clock
     series.due_at_ms = row.due_at_ms
@@ -283,7 +305,14 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     series.traceparent = row.traceparent
 
 
+def _read_said(study: StudyState, rest: list[str], body: bytes) -> None:
+    study.open_series(rest[0]).said.update({sop: dict(said) for sop, said in _said(body)})
+
+
 def _read_instance(study: StudyState, series: SeriesState, row: _InstanceRow) -> None:
+    if not row.sop_instance_uid:  # it was erased; the others keep their positions
+        series.order.append(InstanceState("", len(series.order)))
+        return
     instance = series.instance(row.sop_instance_uid)
     instance.header, instance.stamp = row.header, row.stamp
     if row.more is not None:
@@ -329,6 +358,7 @@ _READ: dict[str, Callable[[StudyState, list[str], bytes], None]] = {
     "s": _read_study,
     "r": _read_rejections,
     "x": _read_series,
+    "h": _read_said,
     "d": _read_document,
     "l": _read_ledger,
     "m": _read_selection,

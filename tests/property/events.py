@@ -13,7 +13,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from processors.avro.envelope import IntakeEnvelope, encode_intake
-from processors.core.corrections import AnyEvent, PatientId, PatientMerged, PatientUnmerged
+from processors.core.corrections import AnyEvent, InstanceErased, PatientId, PatientMerged, PatientUnmerged
 from processors.core.events import (
     Accession,
     Code,
@@ -235,10 +235,16 @@ unmerges = st.builds(
     PatientUnmerged, patients, st.one_of(patients, st.just(PatientId(""))), stamps(removal=True)
 )
 
+erasures = st.builds(
+    lambda path, stamp: InstanceErased(path[0], path[1], path[2], stamp),
+    st.one_of(image_paths, image_paths, document_paths),
+    stamps(removal=True),
+)
+
 events: st.SearchStrategy[AnyEvent] = st.one_of(
     *(arrivals, plain_arrivals, plain_arrivals, counted_arrivals, objectless, deletions, deletions),
     *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
-    *(merges, unmerges),
+    *(merges, unmerges, erasures),
 )
 
 
@@ -289,7 +295,7 @@ class _Few:
         return DocumentArrived(document._replace(content_digest=digest), self.stamp())
 
     def event(self) -> AnyEvent:
-        kind = self.random.randrange(14)
+        kind = self.random.randrange(16)
         if kind < 5:
             image = InstanceHeader(CT, 1, None, self.random.choice(("", "", "4.1")))
             return _arrived(self.path(), self.stamp(), image, self.header(), self.random.random() < 0.8)
@@ -300,6 +306,9 @@ class _Few:
         if kind == 9:
             expected = self.random.choice((None, 1, 3))
             return SeriesCompleted("1.1", self.random.choice(SERIES), self.stamp(), expected)
+        if kind >= 14:
+            gone = self.random.choice((self.path(), self.path(), ("1.1", DOCUMENT_SERIES, "5.1")))
+            return InstanceErased(*gone, self.stamp(removal=True))
         if kind >= 12:
             prior, survivor = self.random.sample(("P1", "P2", "P3"), 2)
             undone = self.random.random() < 0.3

@@ -52,7 +52,14 @@ def latest(outputs: list[OutputRecord]) -> tuple[References, References]:
     for output in outputs:
         if output.topic is not OutputTopic.FHIR:
             continue
-        resource = load(output.value or b"")
+        if output.value is None:  # erased
+            headers = dict(output.headers)
+            reference_id, revision = (output.key or b"").decode(), int(headers["revision"])
+            assert revision == revisions[reference_id] + 1, "an erasure is a revision"
+            revisions[reference_id] = revision
+            del found[reference_id]
+            continue
+        resource = load(output.value)
         meta = resource.pop("meta")
         revision = int(meta.pop("versionId"))
         assert revision == revisions.get(resource["id"], 0) + 1, "revisions count from 1 without a gap"

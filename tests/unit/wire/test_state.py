@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from processors.core.events import Event
+from processors.core.corrections import AnyEvent
 from processors.core.folding import fold
 from processors.core.series import CHUNK, Published
 from processors.core.study import StudyState
@@ -25,17 +25,21 @@ def rows_of_everything(study: StudyState) -> Rows:
     for series in study.series.values():
         series.touched = True
         series.dirty_chunks = {i.position // CHUNK for i in series.order}
+        series.dirty_said = set(series.dirty_chunks)
         series.duplicates, series.inputs = 0, {}
-    return {row.key: row for row in touched_rows(study)}
+    study.touched_erasures = {f"p{key}" for key in study.erased}
+    study.touched_erasures |= {f"s{key}" for key in study.dormant}
+    return {row.key: row for row in touched_rows(study) if row.body is not None}
 
 
 def restored(study_instance_uid: str, rows: Rows) -> StudyState:
-    return study_from(study_instance_uid, ((row.key, row.body) for row in reversed(rows.values())))
+    kept = [(row.key, row.body) for row in reversed(rows.values()) if row.body is not None]
+    return study_from(study_instance_uid, kept)
 
 
 @settings(max_examples=300, deadline=None)
 @given(histories)
-def test_what_was_written_step_by_step_is_all_there_is(history: list[Event]) -> None:
+def test_what_was_written_step_by_step_is_all_there_is(history: list[AnyEvent]) -> None:
     for uid in STUDIES:
         study, written = StudyState(uid), Rows()
         for offset, event in enumerate(history):
