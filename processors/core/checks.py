@@ -109,8 +109,9 @@ def _head_problems(reference: ImagingReference) -> Iterator[str]:
 def _list_problems(reference: ImagingReference) -> Iterator[str]:
     """Rules of the instance list as a whole."""
     instances = reference.instances
-    if not instances and reference.kind not in (Kind.SERIES, Kind.SELECTION):
-        yield "instance: required unless the whole series is meant"
+    may_be_empty = reference.withdrawn is not None or reference.kind in (Kind.SERIES, Kind.SELECTION)
+    if not instances and not may_be_empty:
+        yield "instance: required unless the whole series is meant, or nothing any more"
     if reference.kind is Kind.SERIES:
         distinct = len({instance.sop_instance_uid for instance in instances})
     else:

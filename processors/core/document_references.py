@@ -151,6 +151,7 @@ class _CopyView:
         own = self.study.study_instance_uid
         for item in group.items:
             if item.study_instance_uid and item.series_instance_uid:
+                self._compare_with_own(item)
                 place = (item.study_instance_uid, item.series_instance_uid)
                 places.setdefault(place, []).append(item)
                 continue
@@ -159,6 +160,15 @@ class _CopyView:
             for series_uid in sorted(found):
                 places.setdefault((own, series_uid), []).append(item)
         return places
+
+    def _compare_with_own(self, item: ReportedItem) -> None:
+        """Evidence may put into another study what has arrived in this one."""
+        if item.study_instance_uid == self.study.study_instance_uid:
+            return
+        if item.series_instance_uid in self.study.series:
+            self.warnings.add(WarningCode.SERIES_STUDY_CONFLICT)
+        if self.study.places(item.sop_instance_uid):
+            self.warnings.add(WarningCode.SOP_UID_CONFLICT)
 
     def _reference(
         self, group: ReportedGroup, series_uid: str, items: list[ReportedItem]

@@ -26,7 +26,7 @@ from processors.core.study import (
     SelectionKey,
     StudyState,
 )
-from processors.errors import DeadLetterCode
+from processors.errors import DeadLetterCode, WarningCode
 from processors.pipeline.dead_letters import described
 from processors.pipeline.erasures import Erasures
 from processors.pipeline.homes import Home
@@ -98,6 +98,9 @@ class Evaluator:
         self._spread(work, context)
         for uid in sorted(work.closed.keys() | work.series):
             series = study.series[uid]
+            if series.published is None and work.home.conflicts(uid, study.study_instance_uid):
+                series.warnings.add(WarningCode.SERIES_STUDY_CONFLICT)
+                step.events["warning", WarningCode.SERIES_STUDY_CONFLICT] += 1
             if uid in work.closed or series.published is not None:
                 self._publish_series(study, series, work.closed.get(uid), context, step, now_ms)
             if study.erased and not series.instances:

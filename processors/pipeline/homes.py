@@ -19,6 +19,11 @@ from processors.wire import state as rows
 from processors.wire.erasure_rows import ERASURES, erasures_of
 
 
+SERIES_REMEMBERED = 50_000
+"""Some 250 bytes each. A series UID that comes again in another study after more than so many goes unnoticed,
+as it does in another home: then there are two references all the same, without a warning."""
+
+
 class Home:
     """Studies at home in one partition; what was folded since the last commit stays in memory."""
 
@@ -33,6 +38,8 @@ class Home:
         self._weight = 0
         """Instances in memory, as of the last commit."""
         self._uncommitted: set[str] = set()
+        self._series: dict[str, str] = {}
+        """Series UID → the first study it was published in."""
         self._erasures: bool | None = None
         """Whether anything was ever erased here; None: not yet asked."""
 
@@ -53,6 +60,12 @@ class Home:
         if self._erasures is None:
             self._erasures = any(True for _ in self.store.scan(ERASURES))
         return self.store.scan(erasures_of(study_instance_uid)) if self._erasures else ()
+
+    def conflicts(self, series_instance_uid: str, study_instance_uid: str) -> bool:
+        """Whether the series UID was met in another study of this home, of late."""
+        if len(self._series) >= SERIES_REMEMBERED:
+            self._series.clear()
+        return self._series.setdefault(series_instance_uid, study_instance_uid) != study_instance_uid
 
     def save(self, study: StudyState, now_ms: int) -> list[StateEntry]:
         """Put what was touched into the store; the entries are the changelog's records, too."""

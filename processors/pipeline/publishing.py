@@ -27,7 +27,8 @@ from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
 from processors.wire.json_text import dump
 
 MAX_REFERENCE_BYTES = 15 * 1024 * 1024
-"""A reference is never cut: above this it is dead-lettered (CONTRACT 2); topics hold 16 MiB."""
+"""A live reference is never cut: above this it is dead-lettered (CONTRACT 2); topics hold 16 MiB. A withdrawn
+one goes without its list."""
 
 SOURCE = BASE
 """ce_source: with ce_id it names an event uniquely (CloudEvents 1.0)."""
@@ -83,6 +84,11 @@ class Publisher:
         """
         content = self._release.render(reference)
         text = dump(content)
+        if reference.withdrawn is not None and len(text) > MAX_REFERENCE_BYTES:
+            # It must not stay available: that it is withdrawn fits, what it listed does not.
+            reference = reference._replace(instances=())
+            content = self._release.render(reference)
+            text = dump(content)
         digest = hashlib.sha256(text).digest()
         if prior is not None and prior.content_hash == digest:
             return None

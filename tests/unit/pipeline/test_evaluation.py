@@ -43,6 +43,24 @@ def kinds(site: Site) -> list[tuple[str, int, str]]:
     return [(f["kind"], f["revision"], f["withdrawal_reason"] or "") for f in facts(site.outputs)]
 
 
+def test_a_series_uid_in_two_studies_gives_two_references_and_a_warning() -> None:
+    site = Site(partitions=1)
+    site.tell(arrived("3.1"))
+    site.wait(10)
+    site.tell(arrived("3.9", study="1.2"))
+    site.wait(10)
+    assert [fact["warnings"] for fact in facts(site.outputs)] == [[], ["series_study_conflict"]]
+    assert len({fact["reference_id"] for fact in facts(site.outputs)}) == 2
+    assert site.member.events["warning", "series_study_conflict"] == 1
+
+
+def test_evidence_that_contradicts_what_arrived_is_a_warning() -> None:
+    site = Site()
+    site.tell(arrived("3.1"), reported(document(key_images(item("3.1"), item("3.1", study="1.2")))))
+    said = {fact["study_instance_uid"]: fact["warnings"] for fact in facts(site.outputs)}
+    assert said == {STUDY: ["series_study_conflict", "sop_uid_conflict"], "1.2": []}
+
+
 def test_a_document_is_published_at_once_and_enriched_with_its_series() -> None:
     site = Site()
     site.tell(arrived("3.7", series="2.7"))

@@ -133,6 +133,28 @@ def test_what_is_too_large_is_a_dead_letter_and_never_cut(monkeypatch: pytest.Mo
     assert resource["meta"]["versionId"] == "2", "no number was lost"
 
 
+@pytest.mark.parametrize("kind", ["series", "key_images"])
+def test_what_is_too_large_only_once_it_is_withdrawn_goes_without_its_list(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its tag makes it longer than it was; it must not stay available for that."""
+    site = Site()
+    many = [f"3.{n}" for n in range(1, 40)]
+    made = document(key_images(*map(item, many)))
+    site.tell(*map(arrived, many), *([reported(made)] if kind == "key_images" else []))
+    site.wait(10)
+    published = next(o for o in site.outputs if headers_of(o)["kind"] == kind)
+    monkeypatch.setattr(publishing, "MAX_REFERENCE_BYTES", len(published.value or b"") + 20)
+    site.tell(*[deleted(sop, 9) for sop in many])
+    site.wait(10)
+    latest = {r["id"]: r for r in resources(site.outputs)}
+    withdrawn = latest[(published.key or b"").decode()]
+    assert (withdrawn["status"], withdrawn["meta"]["versionId"]) == ("entered-in-error", "2")
+    assert "instance" not in withdrawn
+    assert letters(site.outputs) == []
+    assert site.wait(3600) == []
+
+
 def test_a_reference_that_was_never_published_has_no_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site()
     with monkeypatch.context() as limited:
