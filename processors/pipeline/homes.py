@@ -18,7 +18,6 @@ from processors.pipeline.records import StateEntry
 from processors.wire import state as rows
 from processors.wire.erasure_rows import ERASURES, erasures_of
 
-
 SERIES_REMEMBERED = 50_000
 """Some 250 bytes each. A series UID that comes again in another study after more than so many goes unnoticed,
 as it does in another home: then there are two references all the same, without a warning."""

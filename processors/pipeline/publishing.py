@@ -82,13 +82,7 @@ class Publisher:
 
         `change` is counted from the ledger's members unless the caller knows it (a series does).
         """
-        content = self._release.render(reference)
-        text = dump(content)
-        if reference.withdrawn is not None and len(text) > MAX_REFERENCE_BYTES:
-            # It must not stay available: that it is withdrawn fits, what it listed does not.
-            reference = reference._replace(instances=())
-            content = self._release.render(reference)
-            text = dump(content)
+        reference, content, text = self._rendered(reference)
         digest = hashlib.sha256(text).digest()
         if prior is not None and prior.content_hash == digest:
             return None
@@ -114,6 +108,17 @@ class Publisher:
         if background.closed_by and fact.settle_ms is not None:
             step.settled.append((background.closed_by, fact.settle_ms))
         return Published(revision, digest, withdrawn, members, *_place(reference))
+
+    def _rendered(self, reference: ImagingReference) -> tuple[ImagingReference, Content, bytes]:
+        """What is to be published, as resource and as text.
+
+        A withdrawn reference that is too large goes without its list: it must not stay available.
+        """
+        content = self._release.render(reference)
+        text = dump(content)
+        if reference.withdrawn is not None and reference.instances and len(text) > MAX_REFERENCE_BYTES:
+            return self._rendered(reference._replace(instances=()))
+        return reference, content, text
 
     def erase(
         self,
