@@ -31,7 +31,7 @@ OUTCOMES: dict[str, set[str]] = {
 
 LONGEST_IN_R4 = 200_000
 """Characters: an extension for each coordinate costs HAPI minutes where there are thousands."""
-CODES_SINCE_R4 = {"130488", "RWV"}
+CODES_SINCE_R4 = {"130488", "ANN", "RWV"}
 """DCM codes that are in use (R5's package has them) and younger than R4's copy of the code system."""
 
 
