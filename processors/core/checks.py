@@ -10,13 +10,13 @@ Texts are checked by `core.check_texts`, in the same pass.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from processors.core.check_texts import text_problems
-from processors.core.events import SubsetKind
+from processors.core.events import Region, SubsetKind
 from processors.core.graphics import region_problem_2d, region_problem_3d
-from processors.core.reference import ImagingReference, Kind, ReferencedInstance
+from processors.core.reference import WHOLE, ImagingReference, Kind, ReferencedInstance
 from processors.core.vocabulary import (
     KEY_OBJECT_SELECTION,
     PRESENTATION_STATES,
@@ -61,7 +61,7 @@ def check(reference: ImagingReference) -> list[str]:
     problems.update(dict.fromkeys(_list_problems(reference)))
     problems.update(dict.fromkeys(_instance_problems(reference.instances)))
     for instance in reference.instances:
-        if instance[3:] != _PLAIN:
+        if instance[3:] != WHOLE:
             problems.update(dict.fromkeys(_detail_problems(reference, instance)))
     return list(problems)
 
@@ -75,10 +75,6 @@ def _instance_problems(instances: tuple[ReferencedInstance, ...]) -> Iterator[st
         yield "instance.number: is an unsignedInt"
     if not all(map(is_uid, {instance.sop_class_uid for instance in instances} - {""})):
         yield "instance.sopClass: is a UID of at most 64 characters"
-
-
-_PLAIN = ReferencedInstance("")[3:]
-"""Subset, regions and channels of an instance that is meant as a whole."""
 
 
 def _head_problems(reference: ImagingReference) -> Iterator[str]:
@@ -124,16 +120,10 @@ def _detail_problems(reference: ImagingReference, instance: ReferencedInstance) 
     yield from _subset_problems(instance)
     if instance.regions_2d and instance.sop_class_uid in _NO_IMAGES:
         yield "instance.imageRegion2D: only on an image"
-    for region in instance.regions_2d:
-        problem = region_problem_2d(region)
-        if problem:
-            yield f"instance.imageRegion2D: {problem}"
+    yield from _region_problems("instance.imageRegion2D", instance.regions_2d, region_problem_2d)
     if instance.regions_3d and not reference.frame_of_reference_uid:
         yield "instance.imageRegion3D: requires frameOfReferenceUid"
-    for region in instance.regions_3d:
-        problem = region_problem_3d(region)
-        if problem:
-            yield f"instance.imageRegion3D: {problem}"
+    yield from _region_problems("instance.imageRegion3D", instance.regions_3d, region_problem_3d)
     yield from _extension_problems(instance)
 
 
@@ -149,10 +139,15 @@ def _extension_problems(instance: ReferencedInstance) -> Iterator[str]:
         yield "instance.extension: segmentation frames count from 1, in order, each once"
     if instance.matrix_regions and instance.sop_class_uid in _NO_IMAGES:
         yield "instance.extension: only an image has a Total Pixel Matrix"
-    for region in instance.matrix_regions:
-        problem = region_problem_2d(region)
-        if problem:
-            yield f"instance.extension: Total Pixel Matrix region: {problem}"
+    where = "instance.extension: Total Pixel Matrix region"
+    yield from _region_problems(where, instance.matrix_regions, region_problem_2d)
+
+
+def _region_problems(
+    element: str, regions: tuple[Region, ...], problem_of: Callable[[Region], str | None]
+) -> Iterator[str]:
+    for problem in filter(None, map(problem_of, regions)):
+        yield f"{element}: {problem}"
 
 
 def _subset_problems(instance: ReferencedInstance) -> Iterator[str]:

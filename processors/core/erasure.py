@@ -29,7 +29,7 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
-from processors.core.identity import path_hash
+from processors.core.identity import name_hash
 from processors.core.series import CHUNK, NEVER, Copy, InstanceState, SeriesState
 from processors.core.series_headers import winning_layers
 from processors.core.study import (
@@ -48,7 +48,7 @@ ERASED = Disposition("ignored", IgnoredReason.ERASED)
 
 def is_erased(study: StudyState, path: Iterable[str], at_us: int) -> bool:
     """Whether what happened then at this path (study, series or empty, SOP) is not to be kept."""
-    return bool(study.erased) and at_us <= study.erased.get(path_hash(*path), NEVER)
+    return bool(study.erased) and at_us <= study.erased.get(name_hash(*path), NEVER)
 
 
 # ---- what comes afterwards -------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def expect(study: StudyState, event: InstanceArrived | DocumentArrived) -> bool:
     series = study.series.get(event.series_instance_uid)
     if series is not None:
         return series.expect(event.stamp, event.expected)
-    key = path_hash(study.study_instance_uid, event.series_instance_uid)
+    key = name_hash(study.study_instance_uid, event.series_instance_uid)
     known, said = study.dormant.get(key, Expectation()), (event.stamp, event.expected)
     study.dormant[key] = known._replace(expected=max(known.expected or said, said))
     study.touched_erasures.add(f"s{key}")
@@ -100,7 +100,7 @@ def expect(study: StudyState, event: InstanceArrived | DocumentArrived) -> bool:
 
 
 def _until(study: StudyState, path: DocumentPath, stamp: Stamp) -> Stamp:
-    return Stamp(study.erased[path_hash(*path)], True, stamp.source, stamp.event_id, stamp.digest)
+    return Stamp(study.erased[name_hash(*path)], True, stamp.source, stamp.event_id, stamp.digest)
 
 
 # ---- the erasure itself ----------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def forget_document(study: StudyState, path: DocumentPath, effect: Effect) -> No
 def forget_series(study: StudyState, series_instance_uid: str) -> None:
     """No instance is left of it: what senders said of its completeness stays, under a hash."""
     series = study.series.pop(series_instance_uid)
-    key = path_hash(study.study_instance_uid, series_instance_uid)
+    key = name_hash(study.study_instance_uid, series_instance_uid)
     said = Expectation(series.expected, series.completed)
     if said != Expectation():
         study.dormant[key] = said
@@ -171,7 +171,7 @@ def forget_study(study: StudyState) -> None:
 
 
 def _remember(study: StudyState, path: DocumentPath, until_us: int) -> bool:
-    key = path_hash(*path)
+    key = name_hash(*path)
     if until_us <= study.erased.get(key, NEVER):
         return False
     study.erased[key] = until_us

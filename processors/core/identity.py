@@ -38,9 +38,9 @@ def canonical_uid(own: str, identical: Iterable[str]) -> str:
     return min([own, *identical])
 
 
-def path_hash(*uids: str) -> str:
-    """What stays of a path that was erased: half of its SHA-256, hex."""
-    return sha256("|".join(uids).encode()).hexdigest()[:32]
+def name_hash(*parts: str) -> str:
+    """Half of the SHA-256 of a path or an id, hex: for keys that must not show it, or could not hold it."""
+    return sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
 def _escaped(part: str) -> str:

@@ -63,6 +63,10 @@ class ReferencedInstance(NamedTuple):
     matrix_regions: tuple[Region, ...] = ()
 
 
+WHOLE = ReferencedInstance("")[3:]
+"""What an instance that is meant as a whole has after its number: no subset, no region, no channel."""
+
+
 class ImagingReference(NamedTuple):
     """One study, one series, by construction: the instances carry neither."""
 

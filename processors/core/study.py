@@ -175,7 +175,7 @@ class StudyState:
             series = self.series[series_instance_uid] = SeriesState(series_instance_uid)
             series.touched = True
             if self.dormant:
-                key = identity.path_hash(self.study_instance_uid, series_instance_uid)
+                key = identity.name_hash(self.study_instance_uid, series_instance_uid)
                 series.expected, series.completed = self.dormant.get(key, NOTHING_EXPECTED)
         return series
 

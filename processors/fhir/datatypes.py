@@ -11,6 +11,9 @@ from processors.core.events import Code, Concept, Performer
 from processors.core.reference import Identifier
 from processors.core.vocabulary import DCM, DICOM_UID_SYSTEM
 
+Content = dict[str, Any]
+"""A resource, or a part of one, as parsed JSON."""
+
 SYSTEMS = {
     "DCM": DCM,
     "URI": "urn:ietf:rfc:3986",

@@ -13,9 +13,7 @@ from typing import Any
 
 from processors.core.reference import ImagingReference
 from processors.fhir import r5
-from processors.fhir.datatypes import reference_to, uid_identifier
-
-Content = dict[str, Any]
+from processors.fhir.datatypes import Content, reference_to, uid_identifier
 
 FHIR_VERSION = "4.0.1"
 PACKAGES = ("0.1.0", "0.0.1-snapshot-2")

@@ -12,8 +12,9 @@ from typing import Any
 from processors.core.events import Region, SubsetKind
 from processors.core.graphics import points_apart
 from processors.core.identity import BASE
-from processors.core.reference import ImagingReference, ReferencedInstance, WithdrawalReason
+from processors.core.reference import WHOLE, ImagingReference, ReferencedInstance, WithdrawalReason
 from processors.fhir.datatypes import (
+    Content,
     code_of,
     codeable_concept,
     coding,
@@ -22,9 +23,6 @@ from processors.fhir.datatypes import (
     reference_to,
     uid_identifier,
 )
-
-Content = dict[str, Any]
-"""A resource as parsed JSON."""
 
 FHIR_VERSION = "5.0.0"
 
@@ -128,14 +126,10 @@ def _instances(instances: tuple[ReferencedInstance, ...]) -> list[Content]:
             entry["number"] = instance.number
         if instance.sop_class_uid:
             entry["sopClass"] = sop_classes[instance.sop_class_uid]
-        if instance[3:] != _PLAIN:
+        if instance[3:] != WHOLE:
             entry = _detailed(entry, instance)
         rendered.append(entry)
     return rendered
-
-
-_PLAIN = ReferencedInstance("")[3:]
-"""Subset, regions and channels of an instance that is meant as a whole."""
 
 
 def _detailed(entry: Content, instance: ReferencedInstance) -> Content:

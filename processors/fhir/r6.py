@@ -6,14 +6,11 @@ here follows one named snapshot, and changes with the next one.
 
 from __future__ import annotations
 
-from typing import Any
-
 from processors.core.events import Region, SubsetKind
-from processors.core.reference import ImagingReference, Kind, ReferencedInstance, WithdrawalReason
+from processors.core.reference import WHOLE, ImagingReference, Kind, ReferencedInstance, WithdrawalReason
 from processors.core.vocabulary import STRUCTURED_REPORTS
 from processors.fhir import r5
-
-Content = dict[str, Any]
+from processors.fhir.datatypes import Content
 
 FHIR_VERSION = "6.0.0-snapshot1"
 
@@ -23,12 +20,12 @@ REGION_OF_INTEREST = f"{r5.EXTENSIONS}/region-of-interest"
 """ROI Number 0, which DICOM allows and positiveInt does not."""
 
 _IN_ERROR = {WithdrawalReason.PATIENT_SAFETY, WithdrawalReason.WRONG_WORKLIST_ENTRY}
-_NUMBERED = {
+NUMBERED = {
     SubsetKind.FRAMES: "frameNumber",
     SubsetKind.SEGMENTS: "segmentNumber",
     SubsetKind.ROIS: "regionOfInterest",
 }
-_PLAIN = ReferencedInstance("")[3:]
+"""An element a kind of subset."""
 
 
 def render(reference: ImagingReference) -> Content:
@@ -70,7 +67,7 @@ def _instances(reference: ImagingReference) -> list[Content]:
             entry["sopClass"] = f"urn:oid:{instance.sop_class_uid}"
         if path:
             entry["referencedContentItemIdentifier"] = [int(ordinal) for ordinal in path.split(".")]
-        elif instance[3:] != _PLAIN:
+        elif instance[3:] != WHOLE:
             entry = _detailed(entry, instance)
         rendered.append(entry)
     return rendered
@@ -91,7 +88,7 @@ def _detailed(entry: Content, instance: ReferencedInstance) -> Content:
         if len(positive) < len(instance.subset):
             extensions.append({"url": REGION_OF_INTEREST, "valueUnsignedInt": 0})
         if positive:
-            entry[_NUMBERED[instance.subset_kind]] = positive
+            entry[NUMBERED[instance.subset_kind]] = positive
     if instance.regions_2d:
         entry["imageRegion2D"] = [_region(each) for each in instance.regions_2d]
     return {"extension": extensions, **entry} if extensions else entry

@@ -14,6 +14,7 @@ from processors.core.events import Region, SubsetKind
 from processors.core.reference import ReferencedInstance
 from processors.core.vocabulary import SEGMENTATIONS, STRUCTURE_SETS, STRUCTURED_REPORTS
 from processors.errors import UsageError
+from processors.fhir import r6
 
 _OID = "urn:oid:"
 _CARRIED = "/extension-ImagingSelection"
@@ -23,12 +24,6 @@ _FARTHEST = 1e9
 """No image or patient reaches so far, in pixels or mm; arithmetic with more would overflow."""
 _MATRIX = "/total-pixel-matrix-region"
 """Regions of a whole slide, of which only the number is read."""
-_NUMBERED = {
-    "frameNumber": SubsetKind.FRAMES,
-    "segmentNumber": SubsetKind.SEGMENTS,
-    "regionOfInterest": SubsetKind.ROIS,
-}
-"""R6 has an element a kind of subset; in R5 the SOP Class decides (MAPPING 1.2)."""
 
 
 class PublishedReference(NamedTuple):
@@ -100,7 +95,7 @@ def _instance(content: Mapping[str, Any]) -> ReferencedInstance:
     kind, subset = SubsetKind.NONE, _texts(content, "subset")
     if subset:
         kind = _kind_of(sop_class_uid)
-    for element, said in _NUMBERED.items():
+    for said, element in r6.NUMBERED.items():  # in R5 the SOP Class decides (MAPPING 1.2)
         numbers = _texts(content, element)
         kind, subset = (said, numbers) if numbers else (kind, subset)
     number = _texts(content, "number")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from processors.core.policy import Policy
 from processors.core.reference import ImagingReference, WithdrawalReason
 from processors.fhir import r4, r5, r6
+from processors.fhir.datatypes import Content
 from processors.fhir.skeleton import validate
-
-Content = dict[str, Any]
 
 
 class Release(NamedTuple):

@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any
 
 from processors.core.checks import is_id
-
-Content = dict[str, Any]
+from processors.fhir.datatypes import Content
 
 SKELETON_INSTANCES = 2
 """A series' instances are alike: the first two show what can be wrong with the rest, at constant cost."""

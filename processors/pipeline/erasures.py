@@ -13,7 +13,7 @@ from processors.core.policy import Policy
 from processors.core.reference import ImagingReference, Kind
 from processors.core.series import Published, SeriesState
 from processors.core.study import SelectionKey, StudyState
-from processors.pipeline.publishing import ERASED, Background, Publisher
+from processors.pipeline.publishing import ERASED, Publisher
 from processors.pipeline.records import Step
 
 
@@ -31,15 +31,10 @@ class Erasures:
         self, study: StudyState, series: SeriesState, prior: Published, step: Step, now_ms: int
     ) -> None:
         uid = series.series_instance_uid
-        key = identity.series_key(study.study_instance_uid, uid)
-        self._erase(
-            study,
-            self._nothing(study, key, Kind.SERIES, uid),
-            prior,
-            step,
-            now_ms,
-            0 if prior.withdrawn else series.published_upto - len(series.hidden),
-        )
+        removed = 0 if prior.withdrawn else series.published_upto - len(series.hidden)
+        reference_id = self._id(identity.series_key(study.study_instance_uid, uid))
+        nothing = _nothing(study, reference_id, Kind.SERIES, uid, prior)
+        self._erase(study, nothing, prior, step, now_ms, removed)
         series.published, series.touched = None, True
 
     def of_family(
@@ -49,8 +44,8 @@ class Erasures:
         ledger = study.ledgers.get(canonical_uid, {})
         for reference_id in sorted(ledger.keys() - left):
             prior = ledger.pop(reference_id)
-            nothing = self._nothing(study, "", Kind(prior.kind), prior.series_instance_uid)
-            self._erase(study, nothing._replace(id=reference_id), prior, step, now_ms, len(prior.members))
+            nothing = _nothing(study, reference_id, Kind(prior.kind), prior.series_instance_uid, prior)
+            self._erase(study, nothing, prior, step, now_ms, len(prior.members))
             study.touched_ledgers.add(canonical_uid)
         if not ledger and study.ledgers.pop(canonical_uid, None) is not None:
             study.touched_ledgers.discard(canonical_uid)
@@ -59,22 +54,14 @@ class Erasures:
     def of_selection(
         self, study: StudyState, key: SelectionKey, prior: Published, step: Step, now_ms: int
     ) -> None:
-        nothing = self._nothing(
-            study, identity.selection_key(study.study_instance_uid, *key), Kind.SELECTION, key[0]
-        )
+        reference_id = self._id(identity.selection_key(study.study_instance_uid, *key))
+        nothing = _nothing(study, reference_id, Kind.SELECTION, key[0], prior)
         self._erase(study, nothing, prior, step, now_ms, len(prior.members))
         study.selections[key].published = None
         study.touched_selections.add(key)
 
-    def _nothing(self, study: StudyState, key: str, kind: Kind, series_instance_uid: str) -> ImagingReference:
-        return ImagingReference(
-            id=identity.reference_id(key, self._policy.namespace),
-            kind=kind,
-            study_instance_uid=study.study_instance_uid,
-            series_instance_uid=series_instance_uid,
-            code=Concept(),
-            instances=(),
-        )
+    def _id(self, key: str) -> str:
+        return identity.reference_id(key, self._policy.namespace)
 
     def _erase(
         self,
@@ -87,7 +74,21 @@ class Erasures:
     ) -> None:
         if not prior.revision:  # it was refused: readers never had it
             return
-        nothing = nothing._replace(modality=prior.modality)
-        revision = self._publisher.erase(step, nothing, prior, Background(), now_ms, removed)
+        revision = self._publisher.erase(step, nothing, prior, now_ms, removed)
         study.last_revisions[nothing.id] = revision
         study.touched_erasures.add(f"r{nothing.id}")
+
+
+def _nothing(
+    study: StudyState, reference_id: str, kind: Kind, series_instance_uid: str, prior: Published
+) -> ImagingReference:
+    """What is left to say of a reference."""
+    return ImagingReference(
+        id=reference_id,
+        kind=kind,
+        study_instance_uid=study.study_instance_uid,
+        series_instance_uid=series_instance_uid,
+        code=Concept(),
+        instances=(),
+        modality=prior.modality,
+    )

@@ -117,7 +117,7 @@ class Evaluator:
     def _spread(self, work: Work, context: Context) -> None:
         """What depends on what was touched is touched, too."""
         study = work.study
-        digest = hashlib.sha256(repr(context[:2]).encode()).digest()[:8]
+        digest = hashlib.sha256(repr((context.subject, context.based_on)).encode()).digest()[:8]
         if digest != study.evaluated_as:
             work.everything = True
             study.evaluated_as = digest

@@ -9,9 +9,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import chain
 
-from processors.avro.envelope import decode_state, encode_state
+from processors.avro.envelope import decode_state
 from processors.core.study import StudyState
 from processors.pipeline.clocks import HomeClock
+from processors.pipeline.entries import entry_of
 from processors.pipeline.patients import Patients
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
@@ -70,17 +71,7 @@ class Home:
         """Put what was touched into the store; the entries are the changelog's records, too."""
         if study.touched_erasures:
             self._erasures = True
-        entries = [
-            StateEntry(
-                self.number,
-                row.key,
-                encode_state(rows.kind_of(row.key), row.body, version=rows.FORMAT, stamp_ms=now_ms)
-                if row.body is not None
-                else None,
-                row.due_at_ms,
-            )
-            for row in rows.touched_rows(study)
-        ]
+        entries = [entry_of(self.number, row, now_ms) for row in rows.touched_rows(study)]
         if entries:
             self.store.put(entries)
         return entries

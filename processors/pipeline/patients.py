@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from processors.avro.envelope import decode_state, encode_state
+from processors.avro.envelope import decode_state
 from processors.core.aliases import Link, link_of, walk
 from processors.core.corrections import PatientMerged, PatientUnmerged
+from processors.core.identity import name_hash
 from processors.core.policy import Policy
 from processors.core.reference import Identifier
 from processors.core.references import patient_identifier
+from processors.pipeline.entries import entry_of
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
 from processors.wire import patient_rows as rows
-from processors.wire.state import FORMAT
+from processors.wire.state import Row
 
 REMEMBERED = 10_000
 """Patients whose survivor is remembered, about 500 bytes each; after so many all are looked up anew."""
@@ -66,7 +68,7 @@ class Patients:
         self._store.put(entries)
         waiting = [
             self._entry(rows.waiting_key(patient), rows.encode_cursor(""), at_ms)
-            for patient in self._upstream(rows.patient_hash(joined.prior.value))
+            for patient in self._upstream(name_hash(joined.prior.value))
         ]
         self._store.put(waiting)
         self.forget()
@@ -75,15 +77,13 @@ class Patients:
 
     def follow(self, patients: Iterable[str], study_instance_uid: str) -> list[StateEntry]:
         """From now on merges of these patient ids concern this study."""
-        keys = [rows.studies_of(rows.patient_hash(each)) + study_instance_uid for each in patients]
-        entries = [self._entry(key, rows.MARK) for key in keys]
+        entries = [self._entry(key, rows.MARK) for key in _index_keys(patients, study_instance_uid)]
         self._store.put(entries)
         return entries
 
     def leave(self, patients: Iterable[str], study_instance_uid: str) -> list[StateEntry]:
         """Nothing is left of this study."""
-        keys = [rows.studies_of(rows.patient_hash(each)) + study_instance_uid for each in sorted(patients)]
-        entries = [StateEntry(self._home, key, None) for key in keys]
+        entries = [self._entry(key, None) for key in _index_keys(patients, study_instance_uid)]
         self._store.put(entries)
         return entries
 
@@ -101,7 +101,7 @@ class Patients:
             studies = studies[:limit]
             entry = self._entry(key, rows.encode_cursor(studies[-1]), 0)
         else:
-            entry = StateEntry(self._home, key, None)
+            entry = self._entry(key, None)
         self._store.put([entry])
         return studies, [entry]
 
@@ -126,6 +126,9 @@ class Patients:
                     unread.append(prior)
         return found
 
-    def _entry(self, key: str, body: bytes, due_at_ms: int | None = None) -> StateEntry:
-        value = encode_state(rows.kind_of(key), body, version=FORMAT)
-        return StateEntry(self._home, key, value, due_at_ms)
+    def _entry(self, key: str, body: bytes | None, due_at_ms: int | None = None) -> StateEntry:
+        return entry_of(self._home, Row(key, body, due_at_ms))
+
+
+def _index_keys(patients: Iterable[str], study_instance_uid: str) -> list[str]:
+    return [rows.studies_of(name_hash(each)) + study_instance_uid for each in sorted(patients)]

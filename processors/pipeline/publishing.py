@@ -21,7 +21,8 @@ from processors.core.identity import BASE
 from processors.core.reference import Identifier, ImagingReference, Kind, WithdrawalReason
 from processors.core.series import Published
 from processors.errors import DeadLetterCode
-from processors.fhir.releases import R5, Content, Release, with_meta
+from processors.fhir.datatypes import Content
+from processors.fhir.releases import R5, Release, with_meta
 from processors.pipeline.dead_letters import described, instant_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
 from processors.wire.json_text import dump
@@ -125,7 +126,6 @@ class Publisher:
         step: Step,
         erased: ImagingReference,
         prior: Published,
-        background: Background,
         now_ms: int,
         removed: int,
     ) -> int:
@@ -136,9 +136,9 @@ class Publisher:
         """
         digest, revision = hashlib.sha256(b"").digest(), prior.revision + 1
         erased = erased._replace(withdrawn=WithdrawalReason.DELETED)
-        headers = _headers(erased, self._release, revision, digest, "erased", now_ms, background.traceparent)
+        headers = _headers(erased, self._release, revision, digest, "erased", now_ms, b"")
         step.outputs.append(OutputRecord(OutputTopic.FHIR, erased.id.encode(), None, headers))
-        fact = self._fact(erased, revision, digest, background, Change(0, removed, 0), now_ms)
+        fact = self._fact(erased, revision, digest, Background(), Change(0, removed, 0), now_ms)
         value = encode_fact(fact._replace(withdrawal_reason=ERASED))
         study = erased.study_instance_uid.encode()
         step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, value, [*headers, _AVRO]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from processors.dicom.frames import Frames, Plane, frames_of
+from processors.dicom.frames import Frames, frames_of
 from processors.errors import Refused
 from processors.input_files import Input
 
@@ -24,10 +24,6 @@ class Given:
     def read(self) -> bytes:
         """Raises UsageError if the file is no longer there."""
         return self._input.read()
-
-    def plane(self, frame: int) -> Plane | None:
-        """Of frame `frame`, from 1."""
-        return self.frames.planes[frame - 1] if frame <= len(self.frames.planes) else None
 
 
 class GivenObjects:

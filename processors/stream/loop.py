@@ -220,8 +220,7 @@ class Loop:
                 self._commit()
             if start < len(records) and time.monotonic() >= until:
                 self._commit()
-                self._assignment.reread()
-                self._reader.read = dict(self._assignment.positions)
+                self._reader.rewind()
                 break
         self._appetite.note(start, len(records))
 
@@ -336,8 +335,7 @@ class Loop:
         self._aborted_in_a_row += 1
         self._stopping.wait(pause)
         if self._lost is None and self._assignment.ready:
-            self._assignment.reread()
-            self._reader.read = dict(self._assignment.positions)
+            self._reader.rewind()
             self._check_layout()
 
     def _recover(self, reason: str) -> None:

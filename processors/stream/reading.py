@@ -63,6 +63,11 @@ class Reader:
             append(new(Record, (topic, partition, offset, timestamp, key, value, said)))
         return records
 
+    def rewind(self) -> None:
+        """What was read beyond the committed offsets is read again."""
+        self._assignment.reread()
+        self.read = dict(self._assignment.positions)
+
     def _note(self, error: KafkaError, topic: str | None, partition: int | None, offset: int | None) -> None:
         code = error.code()
         if code == PARTITION_EOF:

@@ -6,8 +6,6 @@ what is unusable refuses the record.
 
 from __future__ import annotations
 
-import re
-
 from processors.core.corrections import (
     Correction,
     InstanceErased,
@@ -19,8 +17,7 @@ from processors.core.events import Stamp
 from processors.errors import DeadLetterCode, Refused
 from processors.wire import uids
 from processors.wire.event_fields import CorrectionFields
-
-_has_control = re.compile(r"[\x00-\x1f\x7f]").search
+from processors.wire.texts import bare, has_control
 
 
 def correction_of(fields: CorrectionFields, stamp: Stamp) -> Correction:
@@ -56,9 +53,8 @@ def _patients(fields: CorrectionFields) -> tuple[PatientId, PatientId]:
 
 
 def _text(value: str | None, field: str) -> str:
-    """Without padding (PS3.5 6.2), as on arrivals, so that both name the same patient."""
-    text = (value or "").strip(" \0\t\r\n")
-    if _has_control(text):
+    text = bare(value or "")
+    if has_control(text):
         raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "this field has control characters", field)
     return text
 

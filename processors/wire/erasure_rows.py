@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from processors.core.identity import path_hash
+from processors.core.identity import name_hash
 from processors.core.study import Expectation, StudyState
 
 ERASURES = "!e|"
@@ -25,7 +25,7 @@ _expectation = msgspec.msgpack.Decoder(Expectation).decode
 
 def erasures_of(study_instance_uid: str) -> str:
     """Prefix of what was erased of a study."""
-    return f"{ERASURES}{path_hash(study_instance_uid)}|"
+    return f"{ERASURES}{name_hash(study_instance_uid)}|"
 
 
 def erasure_rows(study: StudyState) -> Iterator[tuple[str, bytes | None]]:

@@ -15,6 +15,7 @@ from hashlib import sha256
 import msgspec
 
 from processors.core.aliases import Link
+from processors.core.identity import name_hash
 
 _encode = msgspec.msgpack.Encoder().encode
 _link = msgspec.msgpack.Decoder(Link).decode
@@ -26,22 +27,18 @@ MARK = _encode(None)
 """Body of an entry whose key says it all."""
 
 
-def patient_hash(patient_id: str) -> str:
-    return sha256(patient_id.encode()).hexdigest()[:32]
-
-
 def link_key(link: Link) -> str:
     which = sha256(repr((link.prior, link.survivor, link.source)).encode()).hexdigest()[:16]
-    return f"{links_of(link.prior.value)}{patient_hash(link.survivor.value)}|{which}"
+    return f"{links_of(link.prior.value)}{name_hash(link.survivor.value)}|{which}"
 
 
 def links_of(prior_id: str) -> str:
     """Prefix of the links whose prior patient has this id."""
-    return f"{LINKS}{patient_hash(prior_id)}|"
+    return f"{LINKS}{name_hash(prior_id)}|"
 
 
 def upstream_key(link: Link) -> str:
-    return upstream_of(patient_hash(link.survivor.value)) + patient_hash(link.prior.value)
+    return upstream_of(name_hash(link.survivor.value)) + name_hash(link.prior.value)
 
 
 def upstream_of(patient: str) -> str:
@@ -61,10 +58,6 @@ def waiting_key(patient: str) -> str:
 def last_of(key: str) -> str:
     """The last part of a key."""
     return key.rpartition("|")[2]
-
-
-def kind_of(key: str) -> str:
-    return key[:2]
 
 
 def encode_link(link: Link) -> bytes:

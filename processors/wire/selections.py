@@ -18,6 +18,7 @@ from processors.core.graphics import region_problem_2d, region_problem_3d
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.errors import DeadLetterCode, Refused, WarningCode
 from processors.wire import uids
+from processors.wire.texts import has_control
 from processors.wire.uids import Warnings
 
 SYSTEMS = {"DCM": DCM, "SCT": SNOMED_CT}
@@ -29,7 +30,6 @@ PERFORMED = "PRF"
 _is_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+").fullmatch
 _is_code = re.compile(r"\S+(?: \S+)*").fullmatch
 _instant = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(Z|[+-]\d\d:\d\d)").fullmatch
-_has_control = re.compile(r"[\x00-\x1f\x7f]").search
 _FIRST = {SubsetKind.FRAMES: 1, SubsetKind.SEGMENTS: 1, SubsetKind.ROIS: 0}
 """Frames and segments count from 1 (PS3.3 10.3, C.8.20.2); ROI numbers are any."""
 _NUMBER_MAX = 2**31 - 1
@@ -237,7 +237,7 @@ def _typed(value: Any, warnings: list[str]) -> str:
 def _text(value: Any, warnings: list[str]) -> str:
     """Text that FHIR can show, else empty with a warning."""
     text = _typed(value, warnings).strip()
-    if _has_control(text):
+    if has_control(text):
         warnings.append(WarningCode.TEXT_UNDECODABLE)
         return ""
     return text

@@ -6,6 +6,7 @@ Rules of this file: one study 2.999.1 of one patient, as in the golden examples;
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
@@ -27,6 +28,15 @@ def universal_entity(oid: str) -> list[Dataset]:
     issuer.UniversalEntityID = oid
     issuer.UniversalEntityIDType = "ISO"
     return [issuer]
+
+
+MAKER: dict[str, Any] = {
+    "manufacturer": "Maker",
+    "manufacturer_model_name": "Model",
+    "software_versions": "1",
+    "device_serial_number": "1",
+}
+"""What highdicom wants to know of whoever makes an object."""
 
 
 def identify(dataset: Dataset, study: str = STUDY) -> Dataset:

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from tests.builders.images import ct, encoded, identify
+from tests.builders.images import MAKER, ct, encoded, identify
 from tests.builders.key_objects import key_objects
-from tests.builders.segmentations import ANATOMICAL_STRUCTURE, LESION, MORPHOLOGICALLY_ALTERED
+from tests.builders.segmentations import ANATOMICAL_STRUCTURE, LESION, MORPHOLOGICALLY_ALTERED, PLACE
 from tests.builders.structure_sets import contour, drawn_on, roi, structure_set
 from tests.builders.structured_reports import LENGTH, MASS, MILLIMETRE, evidence_of, report, tracking
 
@@ -152,14 +152,8 @@ def segmentation(sources: Sequence[Dataset] | None = None) -> Dataset:
             hd.seg.SegmentDescription(1, "Lungs", ANATOMICAL_STRUCTURE, LUNGS, manual),
             hd.seg.SegmentDescription(2, "Nodule", MORPHOLOGICALLY_ALTERED, LESION, manual),
         ],
-        series_instance_uid="2.999.1.300",
-        series_number=300,
-        sop_instance_uid="2.999.1.300.1",
-        instance_number=1,
-        manufacturer="Maker",
-        manufacturer_model_name="Model",
-        software_versions="1",
-        device_serial_number="1",
+        **PLACE,
+        **MAKER,
     )
     return identify(document)
 

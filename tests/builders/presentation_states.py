@@ -12,7 +12,7 @@ import numpy as np
 from highdicom.pr.enum import AnnotationUnitsValues, GraphicTypeValues
 from pydicom.dataset import Dataset
 
-from tests.builders.images import ct, identify
+from tests.builders.images import MAKER, ct, identify
 
 PIXEL = AnnotationUnitsValues.PIXEL
 
@@ -54,10 +54,7 @@ def presentation_state(
         series_number=400,
         sop_instance_uid="2.999.1.400.1",
         instance_number=1,
-        manufacturer="Maker",
-        manufacturer_model_name="Model",
-        software_versions="1",
-        device_serial_number="1",
+        **MAKER,
         content_label=label,
         graphic_layers=[hd.pr.GraphicLayer("LAYER", 1)] if annotations else None,
         graphic_annotations=annotations or None,

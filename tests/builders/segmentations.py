@@ -6,6 +6,7 @@ Rules of this file: objects as their makers write them; what is wrong with one i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import highdicom as hd
 import numpy as np
@@ -13,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
-from tests.builders.images import ct, identify, image
+from tests.builders.images import MAKER, ct, identify, image
 
 LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage."""
@@ -21,6 +22,13 @@ ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 MORPHOLOGICALLY_ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 LIVER = Code("10200004", "SCT", "Liver")
 LESION = Code("52988006", "SCT", "Lesion")
+PLACE: dict[str, Any] = {
+    "series_instance_uid": "2.999.1.300",
+    "series_number": 300,
+    "sop_instance_uid": "2.999.1.300.1",
+    "instance_number": 1,
+}
+"""Of the segmentation in its study."""
 
 
 def coded(code: Code) -> Dataset:
@@ -121,14 +129,8 @@ def golden_segmentation() -> Dataset:
         pixels,
         hd.seg.SegmentationTypeValues.BINARY,
         [hd.seg.SegmentDescription(*said, algorithm, anatomic_regions=[LIVER]) for said in labels],
-        series_instance_uid="2.999.1.300",
-        series_number=300,
-        sop_instance_uid="2.999.1.300.1",
-        instance_number=1,
-        manufacturer="Maker",
-        manufacturer_model_name="Model",
-        software_versions="1",
-        device_serial_number="1",
+        **PLACE,
+        **MAKER,
     )
     document.add_new("ContentDate", "DA", "20260102")
     document.add_new("ContentTime", "TM", "114000")
