@@ -15,6 +15,8 @@ third-party library has one room.
     avro            framing, facts, envelopes
     pipeline        the whole topology as a step without I/O, and its ports in memory
     http            health and metrics
+    http_client     fetching from hosts that a site allows
+    multipart       bodies of DICOMweb taken apart
     stream          Kafka: the loop, transactions, the local store, topics
     assemble        files through the pipeline, without a broker
     render          pictures of references

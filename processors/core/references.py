@@ -145,7 +145,7 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
     if not arrived:
         return None
     members, withdrawn = _standing(study, series, arrived, policy)
-    members.sort(key=instance_order)
+    members.sort(key=_instance_order)
     header = resolved_header(series.headers) if series.headers else SeriesHeader()
     omit = policy.series_instances == "omit_when_complete" and withdrawn is None and is_complete(series)
     key = identity.series_key(study.study_instance_uid, series.series_instance_uid)
@@ -210,8 +210,7 @@ def _standing(
     return arrived, earliest(reasons)
 
 
-def instance_order(instance: InstanceState) -> tuple[bool, int, str]:
-    """By number, those without one last, then by UID."""
+def _instance_order(instance: InstanceState) -> tuple[bool, int, str]:
     number = instance.header.number
     return (number is None, number or 0, instance.sop_instance_uid)
 

@@ -30,7 +30,7 @@ from processors.dicom.header import instance_arrived, sop_class_of
 from processors.dicom.json_model import canonical_bytes, read_json
 from processors.dicom.key_objects import read_key_object
 from processors.dicom.presentation_states import REFERRING, read_presentation_state
-from processors.dicom.read import read_object
+from processors.dicom.read import read_header, read_object
 from processors.dicom.reading import Reading, ReadingPolicy
 from processors.dicom.segmentations import read_segmentation
 from processors.dicom.structure_sets import read_structure_set
@@ -38,7 +38,7 @@ from processors.dicom.structured_reports import read_structured_report
 from processors.dicom.uids import path_of
 from processors.dicom.values import has
 
-__all__ = ["ReadingPolicy", "event_of_json", "event_of_object"]
+__all__ = ["ReadingPolicy", "event_of_json", "event_of_object", "without_pixel_data"]
 
 
 class _Reader(NamedTuple):
@@ -88,6 +88,20 @@ def event_of_json(
     return _event(reading, lambda: canonical_bytes(model), stamp, policy, dated, expected)
 
 
+def without_pixel_data(data: bytes, policy: ReadingPolicy) -> tuple[bytes, bool]:
+    """The object up to its pixel data, of which every reader here makes the same event; and whether it is a
+    document, as what `event_of_object` makes of it says. Raises Refused as that does.
+    """
+    reading, header = read_header(data, policy)
+    return header, _reader_of(reading) is not None
+
+
+def _reader_of(reading: Reading) -> _Reader | None:
+    """None for an image, and for a document that came as its header only."""
+    reader = _READERS.get(sop_class_of(reading))
+    return reader if reader and any(has(reading.dataset, keyword) for keyword in reader.content) else None
+
+
 def _event(
     reading: Reading,
     content: Callable[[], bytes],
@@ -96,8 +110,8 @@ def _event(
     dated: bool,
     expected: int | None,
 ) -> InstanceArrived | DocumentArrived:
-    reader = _READERS.get(sop_class_of(reading))
-    if reader is None or not any(has(reading.dataset, keyword) for keyword in reader.content):
+    reader = _reader_of(reading)
+    if reader is None:
         return instance_arrived(reading, stamp, dated, expected)
     document = reader.read(reading, path_of(reading), policy)
     if not document.groups and not is_report(document.sop_class_uid):

@@ -50,6 +50,8 @@ a bound, nested icons could make the walk quadratic."""
 class Parsed:
     data_set: DataSet
     warnings: list[WarningCode] = field(default_factory=list)
+    end: int = 0
+    """Where the walk ended: at pixel data, after the last element, or where the data set breaks."""
 
     def warn(self, code: WarningCode) -> None:
         if code not in self.warnings:
@@ -126,6 +128,7 @@ class _Walk:
             except _Malformed:
                 if self._give_up():
                     break
+        self.parsed.end = self.at
         return self.parsed
 
     def _plain(self, inner: _Container) -> None:

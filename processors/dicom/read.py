@@ -53,6 +53,25 @@ def read_object(data: Buffer, policy: ReadingPolicy = DEFAULT_POLICY) -> Reading
     `dataset_incomplete`, `charset_unknown`. Raises Refused: `not_dicom`, `truncated_header`, `too_large`,
     `nesting_too_deep`, `time_budget_exceeded` (by number of elements, or by the clock of the reading).
     """
+    return _read(data, policy)[0]
+
+
+def read_header(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> tuple[Reading, bytes]:
+    """The same, and the object without its pixel data: a Part 10 object if the whole is one.
+
+    What a deflated one held comes back in explicit VR little endian.
+    """
+    reading, data_set, end = _read(data, policy)
+    if data_set is data:
+        return reading, data[:end]
+    transfer_syntax = b"1.2.840.10008.1.2.1\0"
+    meta = b"\x02\x00\x10\x00UI" + struct.pack("<H", len(transfer_syntax)) + transfer_syntax
+    length = b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(meta))
+    return reading, bytes(_PREAMBLE) + b"DICM" + length + meta + bytes(data_set[:end])
+
+
+def _read(data: Buffer, policy: ReadingPolicy) -> tuple[Reading, Buffer, int]:
+    """The reading, the bytes that hold the data set, and where its header ends in them."""
     if len(data) > policy.max_object_bytes:
         raise Refused(DeadLetterCode.TOO_LARGE, "the object is larger than this site reads")
     budget = TimeBudget(policy.time_budget_s)
@@ -64,7 +83,7 @@ def read_object(data: Buffer, policy: ReadingPolicy = DEFAULT_POLICY) -> Reading
     parsed = parse(data, start, encoding, policy, budget)
     reading = Reading(parsed.data_set, [*warnings, *parsed.warnings], envelope.media_class_uid, budget)
     _check_charset(reading)
-    return reading
+    return reading, data, parsed.end
 
 
 def _envelope(data: Buffer) -> _Envelope:

@@ -9,20 +9,24 @@ from pathlib import Path
 
 from processors.dicom import ReadingPolicy
 from processors.errors import SettingsError
+from processors.pipeline.claim_checks import ClaimChecks
 from processors.pipeline.decode import Decoder
 from processors.pipeline.topology import Pipeline
+from processors.pipeline.web_documents import WebDocuments
 from processors.settings import Settings
 
 
 def decoder_of(settings: Settings) -> Decoder:
-    root = settings.documents.root
+    documents = settings.documents
     policy = ReadingPolicy(
         site_zone=settings.policy().identity.site_zone,
-        time_budget_s=settings.documents.time_budget_s,
+        time_budget_s=documents.time_budget_s,
         max_contours=settings.reports.max_contours,
         withhold_unfinished=settings.reports.unfinished == "withhold",
     )
-    return Decoder(policy, Path(root) if root else None)
+    root = Path(documents.root) if documents.root else None
+    web = WebDocuments(documents.allowed_hosts, documents.fetch_timeout_s)
+    return Decoder(policy, ClaimChecks(root, web))
 
 
 def pipeline_of(settings: Settings, partitions: int) -> Pipeline:

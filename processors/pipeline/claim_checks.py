@@ -1,7 +1,7 @@
 """Claim checks: the object stays at the sender's, the event says where (CONTRACT 3, `uri`).
 
-Rules of this file: only regular files below the site's own folder are read, whatever the uri says; nothing is
-written, no other scheme is fetched.
+Rules of this file: only regular files below the site's own folder are read, whatever the uri says, and
+`http(s):` is `web_documents`' to fetch; nothing is written, no other scheme is fetched.
 """
 
 from __future__ import annotations
@@ -13,9 +13,24 @@ from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from processors.errors import DeadLetterCode, Refused
+from processors.pipeline.web_documents import WebDocuments
 
 
-def fetch(uri: str, root: Path | None, max_bytes: int) -> bytes:
+class ClaimChecks:
+    """What a site lets be fetched: files below `root`, documents of the hosts `web` knows. One thread's."""
+
+    def __init__(self, root: Path | None = None, web: WebDocuments | None = None) -> None:
+        self._root = root
+        self._web = web or WebDocuments()
+
+    def fetch(self, uri: str, max_bytes: int) -> bytes:
+        """Blocking. Raises Refused: document_refused, document_unavailable, too_large."""
+        if uri[:5].lower() in ("http:", "https"):
+            return self._web.fetch(uri, max_bytes)
+        return read_file(uri, self._root, max_bytes)
+
+
+def read_file(uri: str, root: Path | None, max_bytes: int) -> bytes:
     """The bytes of a `file:` uri (RFC 8089) below `root`; symbolic links are followed first. Blocking.
 
     Raises Refused: document_refused (another scheme, outside of `root`, or no `root`), document_unavailable,
@@ -50,7 +65,7 @@ def _path(uri: str) -> Path:
     except ValueError:
         _refuse("not a uri")
     if parts.scheme != "file":
-        _refuse("this version fetches file: only")
+        _refuse("file:, http: and https: are fetched, nothing else")
     path = unquote(parts.path, errors="surrogateescape")
     plain = not parts.query and not parts.fragment and parts.netloc in ("", "localhost")
     if not plain or not path.startswith("/") or "\0" in path:

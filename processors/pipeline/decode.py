@@ -7,7 +7,6 @@ Rules of this file: the first bytes decide, then the content type; reading is do
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple
 
 from processors.avro.events import decode_event
@@ -16,7 +15,7 @@ from processors.core.corrections import AnyEvent
 from processors.core.events import DocumentArrived, InstanceArrived, Stamp
 from processors.dicom import ReadingPolicy, event_of_json, event_of_object
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
-from processors.pipeline.claim_checks import fetch
+from processors.pipeline.claim_checks import ClaimChecks
 from processors.pipeline.records import Record
 from processors.wire import event_fields, json_events, json_text, uids
 from processors.wire.event_fields import EventFields, MendedFields
@@ -35,11 +34,11 @@ class Ignored(NamedTuple):
 
 
 class Decoder:
-    """Stateless, but for what it was built with. May read files below `documents_root`."""
+    """Stateless, but for what it was built with. May fetch what `claim_checks` lets it."""
 
-    def __init__(self, policy: ReadingPolicy, documents_root: Path | None = None) -> None:
+    def __init__(self, policy: ReadingPolicy, claim_checks: ClaimChecks | None = None) -> None:
         self._policy = policy
-        self._documents_root = documents_root
+        self._claim_checks = claim_checks or ClaimChecks()
 
     def decode(self, record: Record, now_ms: int) -> AnyEvent | Ignored:
         """`now_ms`: when a bare object happened whose record has no timestamp.
@@ -92,7 +91,7 @@ class Decoder:
             return event_of_object(fields.document, stamp, self._policy, dated=True, expected=expected)
         if fields.dataset is not None:
             return event_of_json(fields.dataset, stamp, self._policy, dated=True, expected=expected)
-        data = fetch(fields.uri or "", self._documents_root, self._policy.max_object_bytes)
+        data = self._claim_checks.fetch(fields.uri or "", self._policy.max_object_bytes)
         return event_of_object(data, stamp, self._policy, dated=True, expected=expected)
 
 

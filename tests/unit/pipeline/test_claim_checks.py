@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from processors.errors import DeadLetterCode, Refused
-from processors.pipeline.claim_checks import fetch
+from processors.pipeline.claim_checks import ClaimChecks
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
     ],
 )
 def test_a_file_below_the_root(root: Path, uri: str) -> None:
-    assert fetch(uri.format(root=root), root, 100) == b"inside"
+    assert ClaimChecks(root).fetch(uri.format(root=root), 100) == b"inside"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_file_below_the_root(root: Path, uri: str) -> None:
 )
 def test_anything_else_is_refused(root: Path, uri: str) -> None:
     with pytest.raises(Refused) as refused:
-        fetch(uri.format(root=root), root, 100)
+        ClaimChecks(root).fetch(uri.format(root=root), 100)
     assert (refused.value.code, refused.value.tag) == (DeadLetterCode.DOCUMENT_REFUSED, "uri")
     assert str(root) not in refused.value.message
 
@@ -67,14 +67,14 @@ def test_anything_else_is_refused(root: Path, uri: str) -> None:
 @pytest.mark.parametrize("name", ["missing", "a%20b", "circle", "pipe", "x" * 300])
 def test_what_cannot_be_read_is_unavailable(root: Path, name: str) -> None:
     with pytest.raises(Refused) as refused:
-        fetch(f"file://{root}/{name}", root, 100)
+        ClaimChecks(root).fetch(f"file://{root}/{name}", 100)
     assert refused.value.code is DeadLetterCode.DOCUMENT_UNAVAILABLE
 
 
 def test_limits(root: Path) -> None:
     with pytest.raises(Refused) as refused:
-        fetch(f"file://{root}/staying", root, 5)
+        ClaimChecks(root).fetch(f"file://{root}/staying", 5)
     assert refused.value.code is DeadLetterCode.TOO_LARGE
     with pytest.raises(Refused) as refused:
-        fetch(f"file://{root}/staying", None, 100)
+        ClaimChecks(None).fetch(f"file://{root}/staying", 100)
     assert refused.value.code is DeadLetterCode.DOCUMENT_REFUSED

@@ -17,6 +17,7 @@ from processors.core.events import DocumentArrived, InstanceArrived, SeriesCompl
 from processors.core.vocabulary import KEY_OBJECT_SELECTION
 from processors.dicom import ReadingPolicy
 from processors.errors import DeadLetterCode, IgnoredReason, Refused, WarningCode
+from processors.pipeline.claim_checks import ClaimChecks
 from processors.pipeline.decode import Decoder, Ignored, split_event_file
 from processors.pipeline.records import Headers, Record
 from processors.wire.json_text import dump, load
@@ -146,7 +147,7 @@ def test_an_event_with_its_object(members: dict[str, Any]) -> None:
 def test_a_claim_check(tmp_path: Path) -> None:
     (tmp_path / "1.dcm").write_bytes(part10(image()))
     value = dump({**ENVELOPE, "uri": (tmp_path / "1.dcm").as_uri()})
-    event = Decoder(ReadingPolicy(), tmp_path).decode(record(value), NOW_MS)
+    event = Decoder(ReadingPolicy(), ClaimChecks(tmp_path)).decode(record(value), NOW_MS)
     assert isinstance(event, InstanceArrived)
     assert refusal(value) == (DeadLetterCode.DOCUMENT_REFUSED, "uri")
 
