@@ -6,10 +6,10 @@ exception that reaches the command line as one line.
 
     ImagingReferenceError
     ├── Refused            the sender's fault: this record cannot be read; it becomes a dead letter
+    ├── Delayed            nobody's fault: what reading needs does not answer; the same records again, later
     └── OperatorError      the operator's fault: settings, topics, files; one line on stderr
         ├── SettingsError    exit 2
         ├── UsageError       exit 2
-        ├── NotFound         exit 3: nothing has the id that was asked for
         └── Unavailable      exit 1: a broker, a topic or a folder is not as it must be
 """
 
@@ -107,6 +107,14 @@ class Refused(ImagingReferenceError):
         self.tag = tag
 
 
+class Delayed(ImagingReferenceError):
+    """A record that cannot be read now: another service is asked, and does not answer. Nothing is lost, and
+    nothing overtakes it: the batch is rolled back and read again, with pauses, until it does.
+
+    Caught in one place, `stream.loop`.
+    """
+
+
 class OperatorError(ImagingReferenceError):
     """What the person at the keyboard can mend. The text is one line: what, where, what to do."""
 
@@ -123,12 +131,6 @@ class UsageError(OperatorError):
     """A command that cannot be carried out as written."""
 
     exit_code = 2
-
-
-class NotFound(OperatorError):
-    """Nothing has the id that was asked for."""
-
-    exit_code = 3
 
 
 class Unavailable(OperatorError):

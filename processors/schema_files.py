@@ -36,6 +36,9 @@ class TopicSpec:
     content_type: str
     schema_topic: str
     """The topic whose folder holds the value's Avro schemas; empty: the value is no Avro of ours."""
+    compatibility: str
+    """What the next version of the schema must be to all before it, in the words of schema registries; empty:
+    no version is read by anyone else, or the value is no Avro."""
     config: Mapping[str, str]
     """Topic configuration as the broker writes it: every value a text."""
 
@@ -73,5 +76,6 @@ def _read(name: str) -> TopicSpec:
         value=record["value"],
         content_type=record["content_type"],
         schema_topic=record.get("schema_topic", ""),
+        compatibility=record.get("compatibility", ""),
         config=MappingProxyType({option: str(value) for option, value in parsed["config"].items()}),
     )

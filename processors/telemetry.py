@@ -94,6 +94,11 @@ _commit = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
     registry=REGISTRY,
 )
+_registry = Counter(
+    "imaging_reference_registry_unanswered_requests",
+    "Schemas that were asked for without an answer; the batch is read again.",
+    registry=REGISTRY,
+)
 _partitions = Gauge("imaging_reference_partitions_assigned", "Home partitions held.", registry=REGISTRY)
 _restore = Gauge(
     "imaging_reference_restore_remaining_records",
@@ -265,6 +270,12 @@ def transaction_aborted(reason: str) -> None:
 
 def broker_unreachable(reason: str) -> None:
     _log.warning("broker_unreachable", reason=reason)
+
+
+def registry_unanswered(reason: str) -> None:
+    """`reason`: a status of HTTP, or an exception's name."""
+    _registry.inc()
+    _log.warning("registry_unanswered", reason=reason)
 
 
 def failed(reason: str) -> None:

@@ -82,9 +82,9 @@ class KRaftBroker(Broker):
     """One broker and controller in one JVM, with its data under `folder`."""
 
     def __init__(self, jars: Path, folder: Path) -> None:
-        port, controller = _free_port(), _free_port()
+        port, controller = free_port(), free_port()
         super().__init__(f"127.0.0.1:{port}")
-        self._java = [_java(), "-Xmx768m", "-cp", f"{jars}/*"]
+        self._java = [java(), "-Xmx768m", "-cp", f"{jars}/*"]
         self._properties = folder / "server.properties"
         self._log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -163,7 +163,7 @@ def _docker() -> bool:
     )
 
 
-def _java() -> str:
+def java() -> str:
     found = shutil.which("java")
     if not found:
         raise NoBroker(
@@ -178,7 +178,7 @@ def _jars() -> Path:
     jars = CACHE / "jars"
     if jars.is_dir():
         return jars
-    _java()
+    java()
     maven = shutil.which("mvn")
     if not maven:
         raise NoBroker("no broker for the tests: install Maven (apt install maven) beside the JDK")
@@ -193,7 +193,7 @@ def _jars() -> Path:
     return jars
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from processors.avro.framing import Codec
+from processors.avro.registered import JSON_TEXT, Framed, Writers
 from processors.errors import DeadLetterCode, Refused
 from processors.schema_files import schema_texts
 from processors.wire.json_text import dump, load
@@ -21,7 +22,20 @@ TOPIC = "dicom-instances"
 
 def decode_event(value: bytes) -> dict[str, Any]:
     """Members that are said; `document` is bytes. Raises Refused(undecodable_record)."""
-    members: dict[str, Any] = _said(_codec().decode(value))
+    return _members(_codec().decode(value))
+
+
+def decode_registered(framed: Framed, writers: Writers) -> dict[str, Any] | bytes:
+    """The members, or the JSON event as it is where its schema is a JSON Schema.
+
+    Raises Refused(undecodable_record), or Delayed while the registry does not answer.
+    """
+    writer = writers.of(framed.schema_id)
+    return framed.datum if writer is JSON_TEXT else _members(_codec().read(framed.datum, writer))
+
+
+def _members(record: dict[str, Any]) -> dict[str, Any]:
+    members: dict[str, Any] = _said(record)
     if "dataset" in members:
         members["dataset"] = load(members["dataset"].encode())
     return members

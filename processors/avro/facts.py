@@ -5,30 +5,51 @@ Rules of this file: no more than the encoding; the schema is `schemas/analytics-
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
-from processors.avro.framing import ENCODE_ERRORS, Codec
+from processors.avro.framing import ENCODE_ERRORS, Codec, is_single_object
+from processors.avro.registered import Writers, framed_for_registry, known
 from processors.core.fact import Fact, as_mapping
 from processors.schema_files import schema_texts
 
 TOPIC = "analytics-imaging-references"
 
 
-def encode_fact(fact: Fact) -> bytes:
+class FactFraming(NamedTuple):
+    """What says a fact's schema: bytes before the datum, or a header."""
+
+    prefix: bytes | None = None
+    """None: single-object encoding."""
+    header: tuple[str, bytes] | None = None
+
+
+SINGLE_OBJECT = FactFraming()
+
+
+def encode_fact(fact: Fact, framing: FactFraming = SINGLE_OBJECT) -> bytes:
     """Raises ValueError, naming the field, if a value is not of the schema: that would be our own fault."""
     record = as_mapping(fact)
     try:
         if _numbers_are_whole(fact):
-            return _codec().encode(record)
+            return _codec().encode(record, framing.prefix)
     except ENCODE_ERRORS:
         pass
     raise ValueError(f"fact does not fit its Avro schema: {_codec().problem(record)}")
 
 
-def decode_fact(value: bytes) -> dict[str, Any]:
-    """The fact by field names; times are microseconds UTC. Raises Refused(undecodable_record)."""
-    return _codec().decode(value)
+def decode_fact(
+    value: bytes, headers: Iterable[tuple[str, bytes]] | None = None, writers: Writers | None = None
+) -> dict[str, Any]:
+    """The fact by field names, however it is framed; times are microseconds UTC.
+
+    `writers`: of a site whose facts are framed for a registry. Raises Refused(undecodable_record), or Delayed
+    while the registry does not answer.
+    """
+    if is_single_object(value) or (framed := framed_for_registry(value, headers)) is None:
+        return _codec().decode(value)
+    return _codec().read(framed.datum, known(writers).of(framed.schema_id))
 
 
 _NUMBERS = [

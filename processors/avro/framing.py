@@ -1,4 +1,4 @@
-"""Avro values on Kafka: single-object encoding, and knowing the registry's framing when it is met.
+"""Avro values on Kafka: single-object encoding, and reading by another writer's schema.
 
 Rules of this file: bytes ↔ records by schema, no meaning. A value is C3 01, the writer schema's CRC-64-AVRO
 fingerprint in little-endian order, the datum (Avro 1.11, Single-object encoding); so a reader always has the
@@ -9,12 +9,13 @@ and fastavro never sees a datetime whose zone it would guess.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, NoReturn, cast
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
-from fastavro.schema import fingerprint, to_parsing_canonical_form
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canonical_form
 from fastavro.validation import ValidationError, validate
 
 from processors.errors import DeadLetterCode, Refused
@@ -23,8 +24,6 @@ from processors.wire.json_text import load
 MARKER = b"\xc3\x01"
 HEADER_SIZE = 10
 """Marker and fingerprint."""
-REGISTRY_HEADER = "__value_schema_id"
-"""Where Confluent's serializers put the schema's id when it is not before the value."""
 
 _READ_ERRORS = (
     EOFError,
@@ -33,6 +32,7 @@ _READ_ERRORS = (
     MemoryError,
     OverflowError,
     RecursionError,
+    SchemaResolutionError,
     TypeError,
     ValueError,  # and UnicodeDecodeError
     struct.error,
@@ -46,13 +46,12 @@ def is_single_object(value: bytes) -> bool:
     return value.startswith(MARKER)
 
 
-def refuse_registry(value: bytes, headers: Iterable[tuple[str, bytes]] | None) -> None:
-    """Raise Refused(undecodable_record) for a value that only a schema registry can explain.
-
-    Ask after DICOM: the preamble of a Part 10 object may begin with the same 00 (PS3.10 7.1).
-    """
-    if value.startswith(b"\0") or any(name == REGISTRY_HEADER for name, _ in headers or ()):
-        _refuse("the value is framed for a schema registry, and schema_registry.url is not set")
+def writer_schema(text: str) -> Any:
+    """Another writer's schema, for `Codec.read`. Raises Refused(undecodable_record) if it is no Avro."""
+    try:
+        return parse_schema(_physical(load(text.encode())))
+    except (*_READ_ERRORS, SchemaParseException):
+        refuse("the schema that the registry holds under this id is no Avro schema")
 
 
 class Codec:
@@ -67,14 +66,14 @@ class Codec:
         self._header = _header(self._schema)
         self._writers = {_header(schema): schema for schema in parsed[:-1]}
 
-    def encode(self, record: Mapping[str, Any]) -> bytes:
-        """Single-object encoding.
+    def encode(self, record: Mapping[str, Any], prefix: bytes | None = None) -> bytes:
+        """Single-object encoding, or the datum after another `prefix`.
 
         The caller vouches for whole numbers where the schema has a long: fastavro writes 1.5 as 1. Other
         wrong types raise what fastavro happens to raise, of `ENCODE_ERRORS`.
         """
         out = BytesIO()
-        out.write(self._header)
+        out.write(self._header if prefix is None else prefix)
         schemaless_writer(out, self._schema, record)
         return out.getvalue()
 
@@ -96,16 +95,23 @@ class Codec:
         if header != self._header:
             known = self._writers.get(header)
             if known is None:
-                _refuse("the Avro schema of this fingerprint is not known here, or the value is no Avro")
+                refuse("the Avro schema of this fingerprint is not known here, or the value is no Avro")
             writer, reader = known, self._schema
+        return self._datum(value, HEADER_SIZE, writer, reader)
+
+    def read(self, datum: bytes, writer: Any) -> dict[str, Any]:
+        """As `decode`, of what `writer_schema` gave: resolved into the newest version by Avro's rules."""
+        return self._datum(datum, 0, writer, self._schema)
+
+    def _datum(self, value: bytes, start: int, writer: Any, reader: Any) -> dict[str, Any]:
         source = BytesIO(value)
-        source.seek(HEADER_SIZE)
+        source.seek(start)
         try:
             record = cast("dict[str, Any]", schemaless_reader(source, writer, reader))
         except _READ_ERRORS:
-            _refuse("the Avro value does not fit its schema")
+            refuse("the Avro value does not fit its schema, or its schema not ours")
         if source.tell() != len(value):
-            _refuse("the Avro value goes on after its record")
+            refuse("the Avro value goes on after its record")
         return record
 
 
@@ -120,5 +126,5 @@ def _physical(schema: Any) -> Any:
     return [_physical(value) for value in schema] if isinstance(schema, list) else schema
 
 
-def _refuse(rule: str) -> NoReturn:
+def refuse(rule: str) -> NoReturn:
     raise Refused(DeadLetterCode.UNDECODABLE_RECORD, rule) from None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from processors.avro.facts import SINGLE_OBJECT, FactFraming
+from processors.avro.registered import Registry, Writers
 from processors.dicom import ReadingPolicy
 from processors.errors import SettingsError
 from processors.pipeline.claim_checks import ClaimChecks
@@ -16,7 +18,7 @@ from processors.pipeline.web_documents import WebDocuments
 from processors.settings import Settings
 
 
-def decoder_of(settings: Settings) -> Decoder:
+def decoder_of(settings: Settings, registry: Registry | None = None) -> Decoder:
     documents = settings.documents
     policy = ReadingPolicy(
         site_zone=settings.policy().identity.site_zone,
@@ -26,18 +28,24 @@ def decoder_of(settings: Settings) -> Decoder:
     )
     root = Path(documents.root) if documents.root else None
     web = WebDocuments(documents.allowed_hosts, documents.fetch_timeout_s)
-    return Decoder(policy, ClaimChecks(root, web))
+    return Decoder(policy, ClaimChecks(root, web), Writers(registry) if registry else None)
 
 
-def pipeline_of(settings: Settings, partitions: int) -> Pipeline:
+def pipeline_of(
+    settings: Settings,
+    partitions: int,
+    registry: Registry | None = None,
+    fact_framing: FactFraming = SINGLE_OBJECT,
+) -> Pipeline:
     """A topology for an intake of `partitions`. Raises SettingsError if the pseudonym key cannot be read."""
     return Pipeline(
         settings.policy(),
-        decoder_of(settings),
+        decoder_of(settings, registry),
         partitions,
         settings.topics.intake,
         _pseudonym_key(settings.analytics.pseudonym_key_file),
         settings.state.cached_instances,
+        fact_framing,
     )
 
 

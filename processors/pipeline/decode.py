@@ -9,8 +9,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
-from processors.avro.events import decode_event
-from processors.avro.framing import is_single_object, refuse_registry
+from processors.avro.events import decode_event, decode_registered
+from processors.avro.framing import is_single_object
+from processors.avro.registered import Framed, Writers, framed_for_registry, known
 from processors.core.corrections import AnyEvent
 from processors.core.events import DocumentArrived, InstanceArrived, Stamp
 from processors.dicom import ReadingPolicy, event_of_json, event_of_object
@@ -36,14 +37,18 @@ class Ignored(NamedTuple):
 class Decoder:
     """Stateless, but for what it was built with. May fetch what `claim_checks` lets it."""
 
-    def __init__(self, policy: ReadingPolicy, claim_checks: ClaimChecks | None = None) -> None:
+    def __init__(
+        self, policy: ReadingPolicy, claim_checks: ClaimChecks | None = None, writers: Writers | None = None
+    ) -> None:
         self._policy = policy
         self._claim_checks = claim_checks or ClaimChecks()
+        self._writers = writers
 
     def decode(self, record: Record, now_ms: int) -> AnyEvent | Ignored:
         """`now_ms`: when a bare object happened whose record has no timestamp.
 
-        Raises Refused with the dead letter's code; nothing else for whatever bytes.
+        Raises Refused with the dead letter's code, or Delayed while the schema registry that the value needs
+        does not answer; nothing else for whatever bytes.
         """
         value, headers = record.value, record.headers
         if value is None:
@@ -59,11 +64,18 @@ class Decoder:
             return self._event(event_fields.from_mapping(decode_event(value)), value)
         if value[DICOM_MARK] == b"DICM" or content_type == "application/dicom":
             return event_of_object(value, *self._bare(record, value, now_ms))
-        refuse_registry(value, headers)
+        if framed := framed_for_registry(value, headers):
+            return self._event(self._registered(framed), value)
         raise Refused(
             DeadLetterCode.UNDECODABLE_RECORD,
             "neither a JSON object, nor Avro, nor DICOM with its mark or content type",
         )
+
+    def _registered(self, framed: Framed) -> EventFields:
+        members = decode_registered(framed, known(self._writers))
+        if isinstance(members, bytes):
+            return event_fields.decode(members)
+        return event_fields.from_mapping(members)
 
     def _bare(self, record: Record, value: bytes, now_ms: int) -> tuple[Stamp, ReadingPolicy, bool]:
         """What the object's reader needs of a record without an envelope; it is not dated."""

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.avro.facts import encode_fact
+from processors.avro.facts import SINGLE_OBJECT, FactFraming, encode_fact
 from processors.core.checks import check
 from processors.core.events import SubsetKind
 from processors.core.fact import Fact, InputRange
@@ -66,9 +66,13 @@ class Change:
 class Publisher:
     """Turns references into output records. `pseudonym_key` is secret; empty: no pseudonyms."""
 
-    def __init__(self, pseudonym_key: bytes = b"", release: Release = R5) -> None:
+    def __init__(
+        self, pseudonym_key: bytes = b"", release: Release = R5, fact_framing: FactFraming = SINGLE_OBJECT
+    ) -> None:
         self._pseudonym_key = pseudonym_key
         self._release = release
+        self._fact_framing = fact_framing
+        self._fact_headers = [_AVRO, *([fact_framing.header] if fact_framing.header else [])]
 
     def publish(
         self,
@@ -103,8 +107,7 @@ class Publisher:
         key = reference.id.encode()
         step.outputs.append(OutputRecord(OutputTopic.FHIR, key, value, [*headers, _FHIR_JSON]))
         fact = self._fact(reference, revision, digest, background, change, now_ms)
-        study = reference.study_instance_uid.encode()
-        step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, encode_fact(fact), [*headers, _AVRO]))
+        self._tell(step, fact, headers)
         step.events[event, reference.kind, reference.modality, background.closed_by] += 1
         if background.closed_by and fact.settle_ms is not None:
             step.settled.append((background.closed_by, fact.settle_ms))
@@ -139,11 +142,14 @@ class Publisher:
         headers = _headers(erased, self._release, revision, digest, "erased", now_ms, b"")
         step.outputs.append(OutputRecord(OutputTopic.FHIR, erased.id.encode(), None, headers))
         fact = self._fact(erased, revision, digest, Background(), Change(0, removed, 0), now_ms)
-        value = encode_fact(fact._replace(withdrawal_reason=ERASED))
-        study = erased.study_instance_uid.encode()
-        step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, value, [*headers, _AVRO]))
+        self._tell(step, fact._replace(withdrawal_reason=ERASED), headers)
         step.events["erased", erased.kind, erased.modality, ""] += 1
         return revision
+
+    def _tell(self, step: Step, fact: Fact, headers: Headers) -> None:
+        study, value = fact.study_instance_uid.encode(), encode_fact(fact, self._fact_framing)
+        headers = [*headers, *self._fact_headers]
+        step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, value, headers))
 
     def _refused(
         self, step: Step, reference: ImagingReference, content: Content, text: bytes, now_ms: int

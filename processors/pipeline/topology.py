@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
+from processors.avro.facts import SINGLE_OBJECT, FactFraming
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
 from processors.core.corrections import PatientMerged, PatientUnmerged
 from processors.core.events import Document, DocumentArrived, InstanceArrived
@@ -60,12 +61,13 @@ class Pipeline:
         intake_topic: str,
         pseudonym_key: bytes = b"",
         cached_instances: int = CACHED_INSTANCES,
+        fact_framing: FactFraming = SINGLE_OBJECT,
     ) -> None:
         self._policy = policy
         self._decoder = decoder
         self._partitions = partitions
         self._intake_topic = intake_topic
-        self._evaluator = Evaluator(policy, Publisher(pseudonym_key, release_of(policy)))
+        self._evaluator = Evaluator(policy, Publisher(pseudonym_key, release_of(policy), fact_framing))
         self._cached_instances = cached_instances
         self._homes: dict[int, Home] = {}
 

@@ -15,7 +15,7 @@ from processors.settings.sections import Settings
 
 MASK = "********"
 _SECRET_KEY = re.compile(
-    r"password|secret|token|credential|user\.info|oauthbearer\.config|\.jaas\.|\.key$|\.pem$"
+    r"password|secret|token|credential|user[._]info|oauthbearer\.config|\.jaas\.|\.key$|\.pem$"
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
@@ -25,16 +25,11 @@ def printable(settings: Settings) -> str:
     return tomli_w.dumps(_masked(msgspec.to_builtins(settings)))
 
 
-def as_toml(tables: dict[str, Any]) -> str:
-    """Some settings as they stand in a file."""
-    return tomli_w.dumps(tables)
-
-
 def _masked(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: _masked(each, name) for name, each in value.items() if each is not None}
     if isinstance(value, list | tuple):
         return [_masked(each, key) for each in value]
     if _SECRET_KEY.search(key):
-        return MASK
+        return MASK if value else value
     return _USER_INFO.sub(MASK, value) if isinstance(value, str) else value

@@ -142,8 +142,24 @@ class Analytics(Section, frozen=True):
 
 
 class SchemaRegistry(Section, frozen=True):
+    """Confluent's API, needs the extra `registry`. What it is asked for is kept while the process lives."""
+
     url: str = ""
-    """Without effect in this version: values framed for a registry are dead letters."""
+    """Of the Confluent-compatible API, as http://registry:8081, or …/apis/ccompat/v7 of an Apicurio; empty:
+    values framed for a registry are dead letters."""
+    user_info: str = ""
+    """`name:password`, for basic authentication."""
+    ca_file: str = ""
+    """PEM of the authority that signed the registry's certificate; empty: the usual ones."""
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """For one answer. A member waits for it while its group expects it to poll."""
+    facts: Literal["single_object", "confluent", "header"] = "single_object"
+    """How facts are written: with their schema's fingerprint, or framed by the registry's id before the value
+    or in a header. The last two need `topics create` to have registered the schema."""
+
+    def __post_init__(self) -> None:
+        if self.facts != "single_object" and not self.url:
+            raise ValueError(f"facts: {self.facts} needs schema_registry.url")
 
 
 class Http(Section, frozen=True):

@@ -19,7 +19,7 @@ from contextlib import suppress
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors import telemetry
-from processors.errors import Unavailable
+from processors.errors import Delayed, Unavailable
 from processors.pipeline.records import Record, StateEntry, Step
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
@@ -111,9 +111,6 @@ class Loop:
         """Partitions are assigned and their state is restored (http.Health)."""
         return self._started and self._assignment.ready
 
-    def homes(self) -> list[int]:
-        return list(self._assignment.stores) if self.ready() else []
-
     # ---- life -------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -150,7 +147,7 @@ class Loop:
             else:
                 self._reader.poll(1, 0.0 if self._assignment.owns else POLL_S)
                 self._prepare()
-        except TransactionAborted as failed:
+        except (TransactionAborted, Delayed) as failed:
             self._roll_back(str(failed))
         except ProducerLost as failed:
             self._lost = str(failed)

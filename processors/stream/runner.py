@@ -26,11 +26,13 @@ from processors.errors import OperatorError, SettingsError, Unavailable
 from processors.http import HealthServer
 from processors.pipeline.building import pipeline_of
 from processors.pipeline.records import OutputTopic
+from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
-from processors.stream.client import group_of
-from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.wiring import Wiring, no_steps
+
+GROUP = "imaging-reference"
+"""Consumer group where `kafka.group.id` is not set."""
 
 RESTART_S = 1.0
 """Before a killed worker is started again: a worker that dies at once must not take all of the machine."""
@@ -53,8 +55,7 @@ def run(settings: Settings, workers: int) -> None:
 
 def work(settings: Settings, worker: int) -> None:
     """One member in this process; worker 0 answers on `[http]`."""
-    wiring = wiring_of(settings, worker)
-    loop = Loop(wiring)
+    loop = Loop(wiring_of(settings, worker))
 
     def stop(number: int, _: FrameType | None) -> None:
         telemetry.stopping(signal.Signals(number).name)
@@ -63,9 +64,8 @@ def work(settings: Settings, worker: int) -> None:
     _on_stop(stop)
     _stop_with_parent(loop)
     calm_collector()
-    telemetry.started(_version(), group_of(settings.kafka), worker)
-    state = Inspection(wiring.state_dir, loop.homes, settings.policy().namespace)
-    server = HealthServer(settings.http.host, settings.http.port, loop, state) if worker == 0 else None
+    telemetry.started(_version(), _group(settings), worker)
+    server = HealthServer(settings.http.host, settings.http.port, loop) if worker == 0 else None
     try:
         loop.run()
     except OperatorError as failed:
@@ -93,7 +93,7 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
     member = f"{settings.kafka.get('group.instance.id') or socket.gethostname()}-{worker}"
     return Wiring(
         kafka=settings.kafka,
-        group=group_of(settings.kafka),
+        group=_group(settings),
         member=member,
         inputs=(topics.instances, topics.reports),
         intake=topics.intake,
@@ -105,12 +105,23 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
             OutputTopic.INTAKE: topics.intake,
         },
         state_dir=Path(state.dir) / member,
-        build=lambda partitions: pipeline_of(settings, partitions),
+        build=lambda partitions: _pipeline(settings, partitions),
         commit_interval_ms=state.commit_interval_ms,
         poll_records=state.batch_records,
         poll_ms=state.poll_ms,
         steps=steps,
     )
+
+
+def _pipeline(settings: Settings, partitions: int) -> Pipeline:
+    """Raises Unavailable where facts are to be framed and the registry does not know their schema."""
+    if not settings.schema_registry.url:
+        return pipeline_of(settings, partitions)
+    from processors.stream.registry import ConfluentRegistry  # noqa: PLC0415 (needs an extra)
+
+    registry = ConfluentRegistry(settings.schema_registry)
+    framing = registry.fact_framing(settings.topics.analytics)
+    return pipeline_of(settings, partitions, registry, framing)
 
 
 def _stop_with_parent(loop: Loop) -> None:
@@ -123,6 +134,10 @@ def _stop_with_parent(loop: Loop) -> None:
             loop.stop()
 
         threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _group(settings: Settings) -> str:
+    return str(settings.kafka.get("group.id") or GROUP)
 
 
 def _version() -> str:

@@ -7,7 +7,9 @@ difference. What a topic is to be is said in `schemas/`, never here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -20,6 +22,9 @@ from processors.errors import Unavailable
 from processors.schema_files import TopicSpec, topic_specs
 from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
+
+if TYPE_CHECKING:
+    from processors.stream.registry import ConfluentRegistry
 
 TOPICS = ("instances", "reports", "intake", "changelog", "fhir", "analytics", "dead_letters")
 """Keys of `[topics]`."""
@@ -34,13 +39,31 @@ class Wanted:
 
 
 def create(settings: Settings) -> list[str]:
-    """Names of the topics that were missing and are there now."""
-    return Topics(settings.kafka, wanted(settings)).create()
+    """Names of the topics that were missing and are there now; schemas go to the registry, if any."""
+    made = Topics(settings.kafka, wanted(settings)).create()
+    for registry, each in _registered(settings):
+        registry.register(each.name, each.spec)
+    return made
 
 
 def check(settings: Settings) -> list[str]:
-    """One line for each difference between the topics and their `topic.toml`."""
-    return Topics(settings.kafka, wanted(settings)).check()
+    """One line for each difference between the topics, and their subjects, and their `topic.toml`."""
+    found = Topics(settings.kafka, wanted(settings)).check()
+    for registry, each in _registered(settings):
+        found += registry.differences(each.name, each.spec)
+    return found
+
+
+def _registered(settings: Settings) -> Iterator[tuple[ConfluentRegistry, Wanted]]:
+    """The topics whose schemas belong in the registry; none where there is no registry."""
+    if not settings.schema_registry.url:
+        return
+    from processors.stream.registry import ConfluentRegistry  # noqa: PLC0415 (needs an extra)
+
+    with closing(ConfluentRegistry(settings.schema_registry)) as registry:
+        for each in wanted(settings):
+            if each.spec.compatibility:
+                yield registry, each
 
 
 def wanted(settings: Settings) -> tuple[Wanted, ...]:

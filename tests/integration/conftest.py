@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker import Broker, NoBroker, broker
+from tests.integration.registry import SchemaRegistry, registry
 from tests.integration.site import Site
 
 
@@ -16,6 +17,15 @@ from tests.integration.site import Site
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     try:
         with broker(tmp_path_factory.mktemp("broker")) as running:
+            yield running
+    except NoBroker as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchemaRegistry]:
+    try:
+        with registry(tmp_path_factory.mktemp("registry")) as running:
             yield running
     except NoBroker as missing:
         pytest.fail(str(missing), pytrace=False)

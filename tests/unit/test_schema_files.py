@@ -44,6 +44,7 @@ def test_a_wheel_s_own_folder_wins(packaged: Path) -> None:
             "v",
             "text/plain",
             "heartbeats",
+            "",
             {"retention.ms": "1000", "cleanup.policy": "delete"},
         )
     }

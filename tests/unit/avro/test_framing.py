@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.avro.events import decode_event, encode_event
-from processors.avro.framing import Codec, is_single_object, refuse_registry
+from processors.avro.framing import Codec, is_single_object
 from processors.errors import DeadLetterCode, Refused
 
 
@@ -82,24 +82,3 @@ def test_any_bytes_are_an_event_or_refused(body: bytes) -> None:
     except Refused:
         return
     assert {"event", "event_id", "source", "occurred_at"} <= members.keys()
-
-
-@pytest.mark.parametrize(
-    ("value", "headers"),
-    [
-        (b"\0\0\0\0\x07rest", None),
-        (b"\0", []),
-        (b'{"event": "x"}', [("traceparent", b"1"), ("__value_schema_id", b"\x01" + bytes(16))]),
-    ],
-)
-def test_registry_framing_says_which_setting_is_missing(
-    value: bytes, headers: list[tuple[str, bytes]] | None
-) -> None:
-    with pytest.raises(Refused, match=r"schema_registry\.url") as refused:
-        refuse_registry(value, headers)
-    assert refused.value.code is DeadLetterCode.UNDECODABLE_RECORD
-
-
-def test_other_values_are_no_registry_s() -> None:
-    refuse_registry(b"", None)
-    refuse_registry(b"{}", [("source", b"A")])
