@@ -10,6 +10,7 @@ exception that reaches the command line as one line.
     └── OperatorError      the operator's fault: settings, topics, files; one line on stderr
         ├── SettingsError    exit 2
         ├── UsageError       exit 2
+        ├── NotFound         exit 3: nothing has the id that was asked for
         └── Unavailable      exit 1: a broker, a topic or a folder is not as it must be
 """
 
@@ -131,6 +132,12 @@ class UsageError(OperatorError):
     """A command that cannot be carried out as written."""
 
     exit_code = 2
+
+
+class NotFound(OperatorError):
+    """Nothing has the id that was asked for."""
+
+    exit_code = 3
 
 
 class Unavailable(OperatorError):

@@ -1,13 +1,14 @@
-"""Health and metrics for operators: /livez, /readyz, /metrics.
+"""Health, metrics and state for operators: /livez, /readyz, /metrics, /series/{uid}, /references/{id}.
 
-Rules of this file: reads only, answers from memory, no patient data. It binds to loopback unless the site
-says otherwise (`[http]`), and never decides what live or ready means: it asks.
+Rules of this file: reads only, no patient data. It binds to loopback unless the site says otherwise
+(`[http]`), and never decides what live or ready means, nor what is known of a series: it asks.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -17,6 +18,7 @@ from processors import telemetry
 from processors.errors import Unavailable
 
 _TEXT = "text/plain; charset=utf-8"
+_JSON = "application/json"
 
 
 class Health(Protocol):
@@ -31,15 +33,27 @@ class Health(Protocol):
         ...
 
 
+class State(Protocol):
+    """Asked from other threads than the loop's. None: the id is not known; raises OSError: not now."""
+
+    def series(self, series_instance_uid: str) -> bytes | None:
+        """JSON."""
+        ...
+
+    def reference(self, reference_id: str) -> bytes | None:
+        """JSON."""
+        ...
+
+
 class HealthServer:
     """Serves from a thread of its own from construction until `close`.
 
     Raises Unavailable when the address cannot be bound. `port` is the one bound, also where 0 was asked for.
     """
 
-    def __init__(self, host: str, port: int, health: Health) -> None:
+    def __init__(self, host: str, port: int, health: Health, state: State) -> None:
         try:
-            self._server = _Server((host, port), health)
+            self._server = _Server((host, port), health, state)
         except OSError as error:
             raise Unavailable(
                 f"{host}:{port} cannot be bound ({error.strerror}): set http.port to a free port, or to 0"
@@ -66,11 +80,15 @@ class HealthServer:
         self.close()
 
 
+_PATHS = b"/livez /readyz /metrics /series/{uid} /references/{id}\n"
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], health: Health) -> None:
+    def __init__(self, address: tuple[str, int], health: Health, state: State) -> None:
         self.health = health
+        self.state = state
         super().__init__(address, _Answers)
 
     def handle_error(self, *_: object) -> None:
@@ -86,18 +104,33 @@ class _Answers(BaseHTTPRequestHandler):
     """Seconds a client may take over its request, so that idle ones hold no thread for ever."""
 
     def do_GET(self) -> None:
-        match self.path.partition("?")[0]:
-            case "/livez":
+        match self.path.partition("?")[0].split("/")[1:]:
+            case ["livez"]:
                 self._verdict(self.server.health.live())
-            case "/readyz":
+            case ["readyz"]:
                 self._verdict(self.server.health.ready())
-            case "/metrics":
+            case ["metrics"]:
                 self._send(HTTPStatus.OK, *telemetry.exposition())
+            case ["series", uid]:
+                self._known(self.server.state.series, uid)
+            case ["references", reference_id]:
+                self._known(self.server.state.reference, reference_id)
             case _:
-                self._send(HTTPStatus.NOT_FOUND, _TEXT, b"/livez /readyz /metrics\n")
+                self._send(HTTPStatus.NOT_FOUND, _TEXT, _PATHS)
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def _known(self, ask: Callable[[str], bytes | None], of: str) -> None:
+        try:
+            known = ask(of)
+        except OSError:
+            self._verdict(good=False)
+            return
+        if known is None:
+            self._send(HTTPStatus.NOT_FOUND, _JSON, b'{"error": "not known to this member"}\n')
+        else:
+            self._send(HTTPStatus.OK, _JSON, known)
 
     def _verdict(self, good: bool) -> None:
         if good:

@@ -7,6 +7,7 @@ on standard error; only a mistake of ours shows a traceback.
     exit 0   done
          1   the broker, a topic or a folder is not as it must be; with `assemble --strict`, dead letters
          2   wrong use: options, settings, files that cannot be read
+         3   nothing has the id that was asked for
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _COMMANDS = {
     "run": "Run the stream processor against Kafka.",
     "topics": "Create the topics, or check them.",
     "publish": "Send DICOM files or event files to the input topics.",
+    "dead-letters": "List what was put aside, show it, put it back.",
+    "explain": "Tell where a reference came from.",
+    "early-closes": "Report series that grew after they were closed, and how long to wait for them.",
     "render": "Draw the images of a reference, with what it means on them.",
 }
 _MISSING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -38,7 +42,7 @@ class _Commands(click.Group):
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"processors.cli.{cmd_name}").command
+        command: click.Command = import_module(f"processors.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

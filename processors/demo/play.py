@@ -51,7 +51,7 @@ def play(
     """
     hospital = Hospital(seed)
     further = hospital.further() if stop else ()
-    with closing(Stage(folder)) as stage, HealthServer(_HOST, port, stage.processor) as server:
+    with closing(Stage(folder)) as stage, HealthServer(_HOST, port, stage.processor, stage.state) as server:
         stage.open()
         audience.opened(stage.bootstrap, f"http://{_HOST}:{server.port}/metrics")
         for act in chain(hospital.day(), _unhurried(further, stop)):

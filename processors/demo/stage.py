@@ -22,6 +22,7 @@ from processors.pipeline.records import OutputTopic
 from processors.settings import Settings
 from processors.settings.sections import Completeness, Identity, State, Topics
 from processors.stream.embedded import EmbeddedBroker
+from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.runner import wiring_of
 from processors.stream.sending import Sender
@@ -62,6 +63,7 @@ class Stage:
         self._tally = Tally(wiring.build)
         self.processor = Loop(replace(wiring, build=self._tally.around))
         """Also the `Health` of processors.http."""
+        self.state = Inspection(wiring.state_dir, self.processor.homes, settings.policy().namespace)
         self._thread = threading.Thread(target=self._run, name="processor", daemon=True)
         self._failure: Exception | None = None
         self._sender = Sender(settings.kafka)

@@ -15,6 +15,12 @@ from processors.errors import DeadLetterCode, Refused
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record
 from processors.wire.json_text import dump
 
+FIRST_HEADER = "__streams.errors.exception"
+"""Of the block that follows the original headers."""
+
+WITHOUT_RECORD = frozenset({"publish", "wait"})
+"""Stages whose letters tell of a reference or a document: their value is ours, no record that was refused."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +46,14 @@ def told_by(headers: Headers) -> Told:
         int(said["__streams.errors.partition"]),
         int(said["__streams.errors.offset"]),
     )
+
+
+def original_headers(headers: Headers) -> Headers:
+    """Those the record had before it was put aside; a letter of another program that was put aside keeps
+    its.
+    """
+    marks = [at for at, (name, _) in enumerate(headers) if name == FIRST_HEADER]
+    return headers[: marks[-1]] if marks else headers
 
 
 def of_record(record: Record, refused: Refused, stage: str, now_ms: int) -> OutputRecord:
@@ -77,7 +91,7 @@ def _headers(
     """KIP-1034's names and ours; the stack of a refusal is its stage."""
     (topic, partition), offset = origin or (("", -1), -1)
     found = {
-        "__streams.errors.exception": Refused.__name__,
+        FIRST_HEADER: Refused.__name__,
         "__streams.errors.stacktrace": f"{stage}: {code}",
         "__streams.errors.message": message,
         "__streams.errors.topic": topic,

@@ -25,6 +25,11 @@ def printable(settings: Settings) -> str:
     return tomli_w.dumps(_masked(msgspec.to_builtins(settings)))
 
 
+def as_toml(tables: dict[str, Any]) -> str:
+    """Some settings as they stand in a file."""
+    return tomli_w.dumps(tables)
+
+
 def _masked(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: _masked(each, name) for name, each in value.items() if each is not None}

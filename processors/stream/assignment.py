@@ -23,7 +23,7 @@ from processors import telemetry
 from processors.stream.changelog import Restore
 from processors.stream.client import LOGGER, changelog_config
 from processors.stream.offsets import ANSWER_S, Offsets, Partition
-from processors.stream.store import SqliteStore, discard
+from processors.stream.store import SqliteStore, discard, path_of
 from processors.stream.wiring import Topology, Wiring
 
 PROGRESS_S = 5.0
@@ -133,7 +133,7 @@ class Assignment:
         return sorted(partition for topic, partition in self._owned if topic == self._wiring.intake)
 
     def _path(self, home: int) -> Path:
-        return self._wiring.state_dir / f"home-{home:04d}.sqlite"
+        return path_of(self._wiring.state_dir, home)
 
     def _locate(self) -> None:
         asked = [TopicPartition(topic, partition) for topic, partition in self._owned]

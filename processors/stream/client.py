@@ -20,6 +20,9 @@ PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001 (librdkafka's loc
 FATAL: int = KafkaError._FATAL  # noqa: SLF001
 FENCED: int = KafkaError._FENCED  # noqa: SLF001
 
+GROUP = "imaging-reference"
+"""Consumer group where `kafka.group.id` is not set."""
+
 CLIENT_BYTES = 18 * 1024 * 1024
 """Above the dead-letter topic's 17 MiB, so that the broker and not the client refuses first."""
 
@@ -42,6 +45,11 @@ READ_AHEAD = 10_000
 READ_AHEAD_PAUSE_MS = 10
 """Until a partition that has enough at hand is asked for more. What is at hand does not last for a second,
 librdkafka's default."""
+
+
+def group_of(kafka: Mapping[str, str | int | float | bool]) -> str:
+    """The consumer group of the members; what belongs to it is named after it."""
+    return str(kafka.get("group.id") or GROUP)
 
 
 def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, member: str) -> Config:

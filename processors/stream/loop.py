@@ -111,6 +111,9 @@ class Loop:
         """Partitions are assigned and their state is restored (http.Health)."""
         return self._started and self._assignment.ready
 
+    def homes(self) -> list[int]:
+        return list(self._assignment.stores) if self.ready() else []
+
     # ---- life -------------------------------------------------------------------------------------------
 
     def _start(self) -> None:

@@ -28,11 +28,10 @@ from processors.pipeline.building import pipeline_of
 from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
+from processors.stream.client import group_of
+from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.wiring import Wiring, no_steps
-
-GROUP = "imaging-reference"
-"""Consumer group where `kafka.group.id` is not set."""
 
 RESTART_S = 1.0
 """Before a killed worker is started again: a worker that dies at once must not take all of the machine."""
@@ -55,7 +54,8 @@ def run(settings: Settings, workers: int) -> None:
 
 def work(settings: Settings, worker: int) -> None:
     """One member in this process; worker 0 answers on `[http]`."""
-    loop = Loop(wiring_of(settings, worker))
+    wiring = wiring_of(settings, worker)
+    loop = Loop(wiring)
 
     def stop(number: int, _: FrameType | None) -> None:
         telemetry.stopping(signal.Signals(number).name)
@@ -64,8 +64,9 @@ def work(settings: Settings, worker: int) -> None:
     _on_stop(stop)
     _stop_with_parent(loop)
     calm_collector()
-    telemetry.started(_version(), _group(settings), worker)
-    server = HealthServer(settings.http.host, settings.http.port, loop) if worker == 0 else None
+    telemetry.started(_version(), group_of(settings.kafka), worker)
+    state = Inspection(wiring.state_dir, loop.homes, settings.policy().namespace)
+    server = HealthServer(settings.http.host, settings.http.port, loop, state) if worker == 0 else None
     try:
         loop.run()
     except OperatorError as failed:
@@ -93,7 +94,7 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
     member = f"{settings.kafka.get('group.instance.id') or socket.gethostname()}-{worker}"
     return Wiring(
         kafka=settings.kafka,
-        group=_group(settings),
+        group=group_of(settings.kafka),
         member=member,
         inputs=(topics.instances, topics.reports),
         intake=topics.intake,
@@ -134,10 +135,6 @@ def _stop_with_parent(loop: Loop) -> None:
             loop.stop()
 
         threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
-def _group(settings: Settings) -> str:
-    return str(settings.kafka.get("group.id") or GROUP)
 
 
 def _version() -> str:

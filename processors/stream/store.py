@@ -168,6 +168,10 @@ class SqliteStore:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
+def path_of(state_dir: Path, home: int) -> Path:
+    return state_dir / f"home-{home:04d}.sqlite"
+
+
 def discard(path: Path) -> None:
     """Remove a store's file with what SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):

@@ -35,13 +35,13 @@ class Tail:
     def poll(self, most: int, patience_s: float) -> list[Record]:
         """At most `most` records, of a partition in order; waits at most `patience_s` for them."""
         messages = self._consumer.consume(most, patience_s)
-        return [_record(message) for message in messages if message.error() is None]
+        return [record_of(message) for message in messages if message.error() is None]
 
     def close(self) -> None:
         self._consumer.close()
 
 
-def _record(message: Message) -> Record:
+def record_of(message: Message) -> Record:
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None
     assert partition is not None

@@ -21,6 +21,14 @@ class Member:
     def ready(self) -> bool:
         return self.restored
 
+    def series(self, series_instance_uid: str) -> bytes | None:
+        if not self.restored:
+            raise OSError("not yet")
+        return b'{"series": []}' if series_instance_uid == "1.2" else None
+
+    def reference(self, reference_id: str) -> bytes | None:
+        return f'"{reference_id}"'.encode()
+
 
 @pytest.fixture
 def member() -> Member:
@@ -29,7 +37,7 @@ def member() -> Member:
 
 @pytest.fixture
 def server(member: Member) -> Iterator[HealthServer]:
-    with HealthServer("127.0.0.1", 0, member) as server:
+    with HealthServer("127.0.0.1", 0, member, member) as server:
         yield server
 
 
@@ -55,8 +63,17 @@ def test_metrics_are_prometheus_text(server: HealthServer) -> None:
     assert b"# TYPE imaging_reference_records_total counter" in body
 
 
+def test_what_is_known_is_json(server: HealthServer, member: Member) -> None:
+    assert ask(server, "/series/1.2")[0] == 503
+    member.restored = True
+    assert ask(server, "/series/1.2") == (200, "application/json", b'{"series": []}')
+    assert ask(server, "/series/1.3")[:2] == (404, "application/json")
+    assert ask(server, "/references/a-b")[2] == b'"a-b"'
+
+
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/../etc/passwd", 404), ("POST", "/livez", 501)]
+    ("method", "path", "status"),
+    [("GET", "/", 404), ("GET", "/series/1/2", 404), ("GET", "/../etc/passwd", 404), ("POST", "/livez", 501)],
 )
 def test_nothing_else_is_answered(server: HealthServer, method: str, path: str, status: int) -> None:
     assert ask(server, path, method)[0] == status
@@ -68,4 +85,4 @@ def test_head_has_no_body(server: HealthServer) -> None:
 
 def test_a_port_in_use_is_one_line_that_says_what_to_do(server: HealthServer, member: Member) -> None:
     with pytest.raises(Unavailable, match=r"cannot be bound .* set http.port"):
-        HealthServer("127.0.0.1", server.port, member)
+        HealthServer("127.0.0.1", server.port, member, member)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.errors import DeadLetterCode, Refused
-from processors.pipeline.dead_letters import described, of_record
+from processors.pipeline.dead_letters import described, of_record, original_headers
 from processors.pipeline.records import OutputTopic, Record
 from processors.wire.json_text import load
 from tests.unit.pipeline.site import START_MS, headers_of
@@ -46,3 +46,12 @@ def test_what_has_no_record_is_described() -> None:
     placed = described(DeadLetterCode.SERIES_UNKNOWN, "m", "", "wait", said, (("t", 3), 8), 0)
     names = [f"__streams.errors.{part}" for part in ("topic", "partition", "offset")]
     assert [headers_of(placed)[name] for name in names] == ["t", "3", "8"]
+
+
+def test_the_original_headers_are_those_before_ours() -> None:
+    theirs = [("__streams.errors.exception", b"of another program"), ("source", b"A"), ("source", b"")]
+    refused = Refused(DeadLetterCode.BAD_VR, "")
+    for headers in (theirs, [], theirs[1:]):
+        letter = of_record(Record("t", 0, 0, -1, None, b"", headers), refused, "decode", 0)
+        assert original_headers(letter.headers) == headers
+    assert original_headers(theirs[1:]) == theirs[1:]

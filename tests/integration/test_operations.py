@@ -1,0 +1,245 @@
+"""What an operator asks and mends, on a real broker beside the running program."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from processors.cli import main
+from processors.errors import Unavailable
+from processors.settings import Settings, load, printable
+from processors.stream.client import group_of
+from processors.stream.redrive import Marks, PutBack, Redrive
+from tests.integration.site import PATIENCE_S, Program, Site, until
+
+STUDY = "1.2.840.99999.7"
+SLOW = 'override = [{source = "SLOW", quiet_s = 300.0, hard_stop_s = 600.0}]'
+Sent = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""Partition, key, value, headers."""
+
+
+class Desk:
+    """An operator's desk: the settings file, and commands run with it."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.config = site.folder / "settings.toml"
+        self.config.write_text(printable(site.settings).replace("override = []", SLOW), "utf-8")
+        self.settings: Settings = load(self.config, {})
+
+    def run(self) -> Program:
+        return Program(
+            self.site.folder / "run.log", ["-m", "processors", "run", "--config", str(self.config)]
+        )
+
+    def ask(self, *arguments: str, exit_code: int = 0) -> str:
+        """Standard output of a command; of one that fails, standard error."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        words = ["imaging-reference", *arguments, "--config", str(self.config)]
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (("argv", words), ("stdout", out), ("stderr", err)):
+                patch.setattr(sys, name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        said = [each.buffer.getvalue().decode() for each in (out, err)]
+        assert (ended.value.code or 0) == exit_code, said[1]
+        return said[1] if exit_code else said[0]
+
+    def lines(self, *arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ask(*arguments, "--json").splitlines()]
+
+    def send(self, role: str, sent: Sequence[Sent]) -> None:
+        producer = Producer({**self.site.kafka, "linger.ms": 1})
+        for partition, key, value, headers in sent:
+            producer.produce(self.site.topic(role), value, key, partition, headers=list(headers))
+        assert producer.flush(PATIENCE_S) == 0
+
+    def read(self, role: str) -> list[Sent]:
+        """All records, partition by partition, with their headers."""
+        consumer = Consumer({**self.site.kafka, "group.id": "desk", "isolation.level": "read_committed"})
+        found: list[Sent] = []
+        for seen in self.site.read(role):
+            consumer.assign([TopicPartition(self.site.topic(role), seen.partition, seen.offset)])
+            message = consumer.poll(PATIENCE_S)
+            assert message is not None
+            headers = message.headers() or []
+            assert isinstance(headers, list)
+            said = [(name, value) for name, value in headers if isinstance(value, bytes)]
+            found.append((seen.partition, seen.key, seen.value, said))
+        consumer.close()
+        return found
+
+    def get(self, running: Program, path: str) -> tuple[int, Any]:
+        """An answer of the running program's `[http]`."""
+        port = next(json.loads(line)["port"] for line in running.lines() if '"serving"' in line)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+
+
+@pytest.fixture
+def desk(site: Site) -> Desk:
+    return Desk(site)
+
+
+def image(series: int, number: int, **more: object) -> bytes:
+    uid = f"{STUDY}.{series}"
+    said = {
+        "event": "instance.arrived",
+        "event_id": f"{series}.{number}",
+        "source": "CT1",
+        "occurred_at": f"2024-03-11T09:15:{number:02}Z",
+        "study_instance_uid": STUDY,
+        "series_instance_uid": uid,
+        "sop_instance_uid": f"{uid}.{number}",
+        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+        "modality": "CT",
+        "patient_id": "SECRET-42",
+        "series_description": "SECRET words",
+    }
+    return json.dumps(said | more).encode()
+
+
+def bad(number: int, event: str = "no.such") -> bytes:
+    return image(1, number, event=event)
+
+
+def test_dead_letters_are_put_back_once_as_they_were(desk: Desk) -> None:
+    traced = [("traceparent", b"00-1"), ("__streams.errors.exception", b"of another program"), ("own", b"")]
+    unknown: list[Sent] = [(2, b"k", bad(number), traced) for number in range(1, 4)]
+    broken: list[Sent] = [(2, b"k", b"{%d" % number, []) for number in range(3)]
+    mixed = [each for pair in zip(unknown, broken, strict=True) for each in pair]
+    desk.send("instances", mixed)
+    with desk.run() as running:
+        until(lambda: len(desk.site.read("dead_letters")) == 6, "put aside", running)
+        running.stop()
+
+    letters = desk.lines("dead-letters", "list")
+    assert [each["code"] for each in letters] == ["unknown_event", "undecodable_record"] * 3
+    assert {(each["topic"], each["from_partition"]) for each in letters} == {
+        (desk.site.topic("instances"), 2)
+    }
+    shown = desk.ask("dead-letters", "show", letters[0]["id"], "--value", str(desk.site.folder / "value"))
+    assert "traceparent, __streams.errors.exception, own" in shown
+    assert "SECRET" not in shown + desk.ask("dead-letters", "list")
+    assert (desk.site.folder / "value").read_bytes() == unknown[0][2]
+    assert "no dead letter" in desk.ask("dead-letters", "show", "0/99", exit_code=3)
+
+    told = desk.ask("dead-letters", "redrive", "--code", "unknown_event", "--dry-run")
+    assert told.count("would be put back") == 4
+    assert desk.read("instances") == mixed
+
+    assert "3 records put back" in desk.ask("dead-letters", "redrive", "--code", "unknown_event")
+    assert desk.read("instances") == mixed + unknown
+    assert "0 records put back" in desk.ask("dead-letters", "redrive", "--code", "unknown_event")
+    assert "3 records put back" in desk.ask("dead-letters", "redrive")
+    assert desk.read("instances") == mixed + unknown + broken
+    assert all(each["put_back"] for each in desk.lines("dead-letters", "list"))
+
+    with desk.run() as running:
+        until(lambda: len(desk.site.read("dead_letters")) == 12, "put aside again", running)
+        running.stop()
+    assert [each["put_back"] for each in desk.lines("dead-letters", "list")] == [True] * 6 + [False] * 6
+
+
+def test_of_two_redrives_at_a_time_one_puts_back_nothing(desk: Desk) -> None:
+    kafka, group, topic = (
+        desk.settings.kafka,
+        group_of(desk.settings.kafka),
+        desk.settings.topics.dead_letters,
+    )
+    record = PutBack(desk.settings.topics.instances, 1, b"k", b"v", [])
+    marks = Marks(kafka, group, topic, 3)
+    first = Redrive(kafka, group, topic, marks)
+    second = Redrive(kafka, group, topic, marks)
+    with pytest.raises(Unavailable, match="only one at a time"):
+        first.put_back([record], {("bad_vr", 0): 5})
+    assert (desk.site.read("instances"), marks.of("bad_vr")) == ([], {0: 0, 1: 0, 2: 0})
+    second.put_back([record], {("bad_vr", 0): 5})
+    assert [seen.value for seen in desk.site.read("instances")] == [b"v"]
+    assert (marks.of("bad_vr"), marks.of("not_dicom")) == ({0: 5, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 0})
+    marks.close()
+
+
+def test_letters_that_hold_no_record_stay_where_they_are(desk: Desk) -> None:
+    def letter(code: str, stage: str, topic: str) -> Sent:
+        said = {"__streams.errors.exception": "Refused", "__streams.errors.topic": topic}
+        said |= {
+            "__imaging.errors.code": code,
+            "__imaging.errors.stage": stage,
+            "__streams.errors.partition": "0",
+        }
+        return (0, None, b"{}", [(name, value.encode()) for name, value in said.items()])
+
+    inputs = desk.site.topic("instances")
+    desk.send("dead_letters", [letter("too_large", "publish", ""), letter("series_unknown", "wait", inputs)])
+    desk.send("dead_letters", [letter("bad_vr", "decode", "somewhere-else"), (0, None, b"x", [])])
+    told = desk.ask("dead-letters", "redrive")
+    assert "0 records put back" in told
+    assert "2 left where they are: tells of a reference" in told
+    assert "1 left where they are: its topic is none" in told
+    assert "1 left where they are: has not the headers" in told
+    assert desk.site.read("instances") == []
+
+
+def test_where_a_reference_came_from(desk: Desk) -> None:
+    site = desk.site
+
+    def latest() -> dict[str, Any]:
+        """Of the series 1: the one that is not slow."""
+        found: list[dict[str, Any]] = [json.loads(seen.value or b"") for seen in site.read("fhir")]
+        return found[-1] if found else {"instance": []}
+
+    with desk.run() as running:
+        site.send("instances", [(STUDY.encode(), image(1, 1)), (b"other", image(1, 2))])
+        site.send("instances", [(STUDY.encode(), image(2, 1, source="SLOW"))])
+        until(lambda: len(latest()["instance"]) == 2, "closed", running)
+        site.send("instances", [(STUDY.encode(), image(1, 3)), (STUDY.encode(), image(1, 1))])
+        until(lambda: len(latest()["instance"]) == 3, "amended", running)
+        reference_id, revision = latest()["id"], int(latest()["meta"]["versionId"])
+
+        status, known = desk.get(running, f"/references/{reference_id}")
+        (reference,) = known["references"]
+        assert (status, reference["revision"], reference["series"]["instances"]) == (200, revision, 3)
+        status, known = desk.get(running, f"/series/{STUDY}.2")
+        (series,) = known["series"]
+        assert (series["waiting"]["for"], series["instances"], series["reference"]) == ("quiet", 1, None)
+        assert desk.get(running, f"/series/{STUDY}.1")[1]["series"][0]["waiting"] is None
+        assert "SECRET" not in json.dumps([reference, known])
+        for unknown in (f"/series/{STUDY}.9", "/series/*", f"/references/{reference_id[:-1]}*"):
+            assert desk.get(running, unknown)[0] == 404
+        running.stop()
+
+    told = json.loads(desk.ask("explain", reference_id, "--records", "--json"))
+    assert [each["change"] for each in told["revisions"]] == ["published"] + ["revised"] * (revision - 1)
+    assert {each["closed_by"] for each in told["revisions"]} == {"quiet"}
+    values = {(seen.partition, seen.offset): seen.value for seen in site.read("instances")}
+    named = [values[each["partition"], each["offset"]] for each in told["records"]]
+    assert sorted(filter(None, named)) == sorted([image(1, 1), image(1, 1), image(1, 2), image(1, 3)])
+
+    said = desk.ask("explain", reference_id, "--study", STUDY)
+    assert "quiet: no new image came" in said
+    assert re.search(rf"{site.topic('instances')} +partition \d +offsets \d+-\d+", said)
+    assert "no reference has the id" in desk.ask(
+        "explain", "00000000-0000-5000-8000-000000000000", exit_code=3
+    )
+
+    (line,) = desk.lines("early-closes")
+    assert (line["source"], line["modality"], line["series"], line["amended"]) == ("CT1", "CT", 1, 1)
+    assert line["suggested_quiet_s"] > line["quiet_s"] == 1.0
+    overrides = site.folder / "overrides.toml"
+    overrides.write_text(desk.ask("early-closes", "--toml"), "utf-8")
+    policy = load(Path(overrides), {}).policy()
+    assert policy.completeness_for("CT1", "CT").quiet_ms == line["suggested_quiet_s"] * 1000
