@@ -8,6 +8,10 @@ import pytest
 import structlog
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault-seed", type=int, help="plan of the fault tests, as a failed one printed it")
+
+
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
     """A test that runs a command configures the log; its stream is closed when the next test writes to it."""

@@ -113,10 +113,12 @@ class Assignment:
         self._owned = [(part.topic, part.partition) for part in partitions]
         self._pending = True
         telemetry.partitions_assigned(self._homes())
+        self._wiring.steps("assigned")
 
     def _revoked(self, consumer: Consumer, _: list[TopicPartition]) -> None:
         self.generation += 1
         self._settle(True)
+        self._wiring.steps("revoked")
         self._release(current=True)
         consumer.unassign()
 
@@ -157,6 +159,7 @@ class Assignment:
     def _restored(self, restore: Restore) -> bool:
         for done in restore.step():
             telemetry.restored(done.home, done.seconds)
+        self._wiring.steps("restoring")
         if not restore.behind:
             return True
         if time.monotonic() - self._told_at > PROGRESS_S:
@@ -175,6 +178,7 @@ class Assignment:
             self._topology.frontier(topic, partition, caught_up=False)
         self._pending, self.ready = False, True
         self.reread()
+        self._wiring.steps("ready")
 
     def _release(self, current: bool) -> None:
         if self._restore is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
+from processors import telemetry
 from processors.errors import SettingsError, Unavailable
 from processors.stream.client import LOGGER, admin_config
 
@@ -19,6 +20,10 @@ ANSWER_S = 10.0
 
 EMBEDDED = "mockCluster"
 """Cluster ids of librdkafka's in-process cluster begin so; it has no topic ids and no DescribeTopics."""
+
+
+UNKNOWN = "?"
+"""In place of an answer that did not come."""
 
 
 class Cluster:
@@ -51,12 +56,15 @@ class Cluster:
             self.partitions = _counts(self.admin.list_topics(timeout=ANSWER_S))
 
     def holder(self, group: str, member: str) -> str:
-        """Id of the join that has a static member's place in the group now; empty: nobody has.
-
-        Raises KafkaException when the coordinator does not answer.
+        """Id of the join that has a static member's place in the group now; empty: nobody has; UNKNOWN while
+        the coordinator does not answer.
         """
         asked = self.admin.describe_consumer_groups([group], request_timeout=ANSWER_S)
-        members = asked[group].result().members
+        try:
+            members = asked[group].result().members
+        except KafkaException as failed:
+            telemetry.broker_unreachable(failed.args[0].name())
+            return UNKNOWN
         return next((str(each.member_id) for each in members if each.group_instance_id == member), "")
 
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from processors.errors import Delayed, Unavailable
 from processors.pipeline.records import Record, StateEntry, Step
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
-from processors.stream.broker import Cluster
+from processors.stream.broker import UNKNOWN, Cluster
 from processors.stream.client import (
     LOGGER,
     MAX_POLL_INTERVAL_MS,
@@ -45,8 +45,6 @@ BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 
 FENCED_S = 5.0
 """Beyond the session timeout, until a place that is still held is another process's."""
-
-UNKNOWN = "?"
 
 STUCK_S = 2 * PATIENCE_S
 """A turn that takes longer hangs for good."""
@@ -167,6 +165,8 @@ class Loop:
             self._fold(records)
         if self._assignment.ready:
             self._tick()
+            if not records:
+                self._pass_marks()
             if self._due():
                 self._commit()
 
@@ -190,6 +190,7 @@ class Loop:
         """
         generation = self._assignment.generation
         self._settle(commit=True)
+        self._wiring.steps("leaving")
         with suppress(KafkaException):  # a consumer that was fenced has left already
             self._consumer.unsubscribe()
         until = time.monotonic() + LEAVE_S
@@ -259,6 +260,13 @@ class Loop:
             self._transaction.begin()
             self._write(step, ())
 
+    def _pass_marks(self) -> None:
+        """A transaction ends with a mark: it is committed as read, too, or the group keeps a lag of one."""
+        ahead = self._reader.ahead()
+        if ahead and self._transaction.opened_at is None:
+            self._transaction.begin()
+            self._batch.moved.update(ahead)
+
     def _check_layout(self) -> None:
         """Homes are murmur2 mod N: state made for another N would be looked for in the wrong place."""
         entries = []
@@ -295,7 +303,7 @@ class Loop:
         steps("after_commit")
         for home, position in positions.items():
             assignment.stores[home].commit(position)
-        steps("after_store_commit")
+            steps("after_store_commit")
         self._topology.committed()
         assignment.positions.update(moved)
         telemetry.transaction_committed(self._batch.records, time.monotonic() - began)
@@ -378,12 +386,7 @@ class Loop:
             self._join()
 
     def _holder(self) -> str:
-        """Which join has this member's place; UNKNOWN while the broker does not say."""
-        try:
-            return self._cluster.holder(self._wiring.group, self._wiring.member)
-        except KafkaException as failed:
-            telemetry.broker_unreachable(failed.args[0].name())
-            return UNKNOWN
+        return self._cluster.holder(self._wiring.group, self._wiring.member)
 
     def _rebuild(self) -> None:
         try:

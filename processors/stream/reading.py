@@ -63,6 +63,11 @@ class Reader:
             append(new(Record, (topic, partition, offset, timestamp, key, value, said)))
         return records
 
+    def ahead(self) -> dict[Partition, int]:
+        """Where more was read than is committed; while nothing is being folded, none of that is a record."""
+        committed = self._assignment.positions
+        return {key: offset for key, offset in self.read.items() if offset > committed.get(key, offset)}
+
     def rewind(self) -> None:
         """What was read beyond the committed offsets is read again."""
         self._assignment.reread()

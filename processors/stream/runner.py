@@ -89,7 +89,7 @@ def calm_collector() -> None:
 
 
 def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no_steps) -> Wiring:
-    """`steps` is called at the points of a batch (`wiring.STEPS`); crash tests end the process there."""
+    """`steps` is called at the points that `wiring` names; crash tests end the process at one of them."""
     topics, state = settings.topics, settings.state
     member = f"{settings.kafka.get('group.instance.id') or socket.gethostname()}-{worker}"
     return Wiring(

@@ -53,8 +53,12 @@ def no_steps(step: str) -> None:
     """The default of `Wiring.steps`: nothing happens."""
 
 
-STEPS = ("after_poll", "before_produce", "before_commit", "after_commit", "after_store_commit")
-"""Named points of a batch, in order; crash tests end the process at one of them."""
+STEPS_OF_A_BATCH = ("after_poll", "before_produce", "before_commit", "after_commit", "after_store_commit")
+"""Named points of a batch, in order, the last once for each home; crash tests end the process there."""
+
+STEPS_OF_A_LIFE = ("assigned", "restoring", "ready", "revoked", "leaving")
+"""Named points between batches: partitions given, after each part of a restore, its end, before a rebalance
+takes them, before the group is told on a clean stop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The product's loop as a process: `python -m tests.integration.member '<json>'`.
 
-`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring.STEPS`);
-`stop`: it is paused there with SIGSTOP. `slice`: records of the first slice of a batch.
+`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring`); `stop`: it
+is paused there with SIGSTOP. `slice`: records of the first slice of a batch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""The product as it is run, with a place to die: `python -m tests.integration.product '<json>'`.
+"""The product as it is run: `python -m tests.integration.product <settings file>`.
 
-`config`: settings file; `kill` = [step, n]: SIGKILL at the n-th pass of that step (`stream.wiring.STEPS`).
 After a clean stop the counters of records by disposition are printed as one line of JSON.
 """
 
@@ -10,7 +9,6 @@ import json
 import os
 import signal
 import sys
-from collections import Counter
 from pathlib import Path
 
 from processors import telemetry
@@ -21,17 +19,8 @@ from processors.stream.runner import wiring_of
 
 
 def main() -> int:
-    told = json.loads(sys.argv[1])
-    at, count = told.get("kill", ["", 0])
-    passed: Counter[str] = Counter()
-
-    def steps(step: str) -> None:
-        passed[step] += 1
-        if step == at and passed[step] == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     telemetry.configure("json", "debug")
-    loop = Loop(wiring_of(load(Path(told["config"]), os.environ), 0, steps))
+    loop = Loop(wiring_of(load(Path(sys.argv[1]), os.environ), 0))
     signal.signal(signal.SIGTERM, lambda *_: loop.stop())
     try:
         loop.run()

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -36,6 +36,7 @@ class Seen(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    headers: dict[str, bytes]
 
 
 class Site:
@@ -78,6 +79,7 @@ class Site:
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 1,  # the word that nothing follows is what is waited for
         }
         consumer = Consumer(self.kafka | own)
         topic = self.topic(role)
@@ -86,14 +88,17 @@ class Site:
         seen: list[Seen] = []
         ended: set[int] = set()
         while len(ended) < len(partitions):
-            for message in consumer.consume(10_000, 0.2):
+            for message in consumer.consume(1_000, 0.02):
                 partition, offset = message.partition(), message.offset()
                 assert partition is not None
                 assert offset is not None
                 if message.error():
                     ended.add(partition)
                 else:
-                    seen.append(Seen(partition, offset, message.key(), message.value()))
+                    said = message.headers() or []
+                    assert isinstance(said, list)
+                    headers = {name: value if isinstance(value, bytes) else b"" for name, value in said}
+                    seen.append(Seen(partition, offset, message.key(), message.value(), headers))
         consumer.close()
         return sorted(seen, key=lambda each: each[:2])
 
@@ -186,7 +191,12 @@ class Program:
         self.kill()
 
 
-def until(reached: object, what: str, member: Program | None = None) -> None:
+class Logged(Protocol):
+    @property
+    def log(self) -> Path: ...
+
+
+def until(reached: object, what: str, member: Logged | None = None) -> None:
     """Wait for an outcome by asking again and again; fails after PATIENCE_S with the member's log."""
     assert callable(reached)
     end = time.monotonic() + PATIENCE_S

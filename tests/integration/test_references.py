@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -45,7 +43,7 @@ class Hospital:
         self.site = site
         self.quiet_s = quiet_s
 
-    def product(self, name: str = "a", **more: object) -> Program:
+    def product(self, name: str = "a") -> Program:
         fast = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, "group.instance.id": name}
         settings = _replace(
             self.site.settings,
@@ -55,8 +53,7 @@ class Hospital:
         )
         config = self.site.folder / f"{name}.toml"
         config.write_text(printable(settings), "utf-8")
-        told = {"config": str(config), **more}
-        command = ["-m", "tests.integration.product", json.dumps(told)]
+        command = ["-m", "tests.integration.product", str(config)]
         return Program(self.site.folder / f"{name}.log", command)
 
     def send(self, messages: Iterable[Message], **config: Any) -> None:
@@ -144,26 +141,6 @@ def test_the_published_examples_come_out_of_a_broker(hospital: Hospital) -> None
                 f"{name} exactly",
                 running,
             )
-
-
-@pytest.mark.parametrize("keep_state", [True, False])
-@pytest.mark.parametrize("step", ["before_produce", "before_commit", "after_commit"])
-def test_killed_at_a_step(hospital: Hospital, step: str, keep_state: bool) -> None:
-    """Before produce; between produce and commit; after commit, before the store's commit."""
-    sent = [*morning(1, 3), *documents(), *morning(3, 4), *poison()]
-    hospital.send(sent[:30])
-    with hospital.product(kill=[step, 2]) as running:
-        hospital.send(sent[30:])
-        assert running.wait() == -signal.SIGKILL
-    if not keep_state:
-        shutil.rmtree(hospital.site.folder / "state")
-    late = morning(5, 6)
-    with hospital.product() as running:
-        hospital.send(late)
-        hospital.wait_for([*sent, *late], running)
-        assert running.stop() == 0
-    hospital.verify([*sent, *late])
-    assert len(hospital.site.read("dead_letters")) == 3
 
 
 def test_members_join_and_leave_in_mid_stream(hospital: Hospital) -> None:

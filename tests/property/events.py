@@ -248,7 +248,7 @@ events: st.SearchStrategy[AnyEvent] = st.one_of(
 )
 
 
-class _Few:
+class Few:
     """Events about few things, so that most repeat another but for its stamp; choices from a seed.
 
     Hypothesis' own choices repeat themselves too much to bring such events together by chance; it still
@@ -320,7 +320,7 @@ class _Few:
 
 @st.composite
 def few_histories(draw: st.DrawFn) -> list[AnyEvent]:
-    few = _Few(draw(st.integers(0, 2**32)))
+    few = Few(draw(st.integers(0, 2**32)))
     return [few.event() for kept in draw(st.lists(st.booleans(), min_size=16, max_size=16)) if kept]
 
 

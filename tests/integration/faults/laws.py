@@ -1,0 +1,100 @@
+"""What must hold on the topics whatever happened, as a read_committed reader and the group's offsets tell.
+
+Rules of this file: questions to the broker and assertions; nothing is sent, no process is touched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from processors.avro.facts import decode_fact
+from processors.pipeline.records import OutputRecord, OutputTopic
+from tests.integration.site import Site, until
+from tests.property.runs import References, latest
+
+INPUTS = ("instances", "reports", "intake")
+_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+WRITTEN = ("intake", "changelog", "fhir", "analytics", "dead_letters")
+"""Topics that transactions write to."""
+
+
+def references(site: Site) -> tuple[References, References]:
+    """(available, withdrawn) by id; each revision of an id must be there once, and in order."""
+    return latest(
+        [
+            OutputRecord(OutputTopic.FHIR, each.key, each.value, list(each.headers.items()))
+            for each in site.read("fhir")
+        ]
+    )
+
+
+def holds(site: Site, expected: tuple[References, References]) -> bool:
+    """The topic has exactly the references of an undisturbed run. One that was withdrawn before it was ever
+    published may be there, withdrawn, or not at all.
+    """
+    available, withdrawn = references(site)
+    both = withdrawn.keys() & expected[1].keys()
+    return available == expected[0] and all(withdrawn[i] == expected[1][i] for i in both)
+
+
+def one_fact_for_each_revision(site: Site) -> None:
+    revisions = Counter(
+        ((each.key or b"").decode(), int(each.headers["revision"])) for each in site.read("fhir")
+    )
+    facts = Counter(
+        (fact["reference_id"], fact["revision"])
+        for fact in (decode_fact(each.value or b"") for each in site.read("analytics"))
+    )
+    assert facts == revisions
+    assert set(revisions.values()) <= {1}
+
+
+def records_between(
+    site: Site, first: Mapping[tuple[str, int], int], last: Mapping[tuple[str, int], int]
+) -> int:
+    """Records of the inputs, without those that were aborted, from `first` up to `last`, exclusive."""
+    found = 0
+    for role in INPUTS:
+        topic = site.topic(role)
+        for each in site.read(role):
+            where = topic, each.partition
+            found += first.get(where, 0) <= each.offset < last.get(where, 0)
+    return found
+
+
+def committed(site: Site) -> dict[tuple[str, int], int]:
+    return {
+        (site.topic(role), partition): max(offset, 0)
+        for role in INPUTS
+        for partition, offset in site.committed(role).items()
+    }
+
+
+def no_lag(site: Site) -> None:
+    """The group comes to the end of all inputs by itself."""
+    until(lambda: committed(site) == _ends(site, INPUTS), "no lag")
+
+
+def nothing_open(site: Site) -> None:
+    """No transaction hides later records from readers: the last stable offset is the end."""
+    until(
+        lambda: _ends(site, WRITTEN, IsolationLevel.READ_COMMITTED) == _ends(site, WRITTEN),
+        "no open transaction",
+    )
+
+
+def _ends(
+    site: Site, roles: tuple[str, ...], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+) -> dict[tuple[str, int], int]:
+    topics = site.admin.list_topics(timeout=10).topics
+    asked = {
+        TopicPartition(topic, partition): _LATEST
+        for topic in map(site.topic, roles)
+        for partition in topics[topic].partitions
+    }
+    futures = site.admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
+    return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}

@@ -1,0 +1,73 @@
+"""A site with its members and its load, and the check of everything that must hold on it.
+
+Rules of this file: what the scenarios share; a scenario itself is a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from confluent_kafka import Producer
+
+from processors.settings import printable
+from processors.settings.sections import Completeness
+from tests.integration.faults import laws
+from tests.integration.faults.load import Load, Sent, undisturbed
+from tests.integration.faults.members import NEVER, Member
+from tests.integration.faults.victim import Wire
+from tests.integration.site import PATIENCE_S, Site, until
+
+QUIET_S = 0.4
+FAST = {
+    "session.timeout.ms": 6000,
+    "heartbeat.interval.ms": 500,
+    "transaction.timeout.ms": 10_000,
+}
+
+
+class Scene:
+    """`kafka` and `sections` change the settings of every member."""
+
+    def __init__(self, site: Site, seed: int, kafka: dict[str, object] | None = None) -> None:
+        self.site = site
+        self.load = Load(seed)
+        self.sent: list[Sent] = []
+        self._kafka = {**site.settings.kafka, **FAST, **(kafka or {})}
+        self._producer = Producer({**site.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
+
+    def member(self, name: str = "a", wire: Wire = NEVER, **sections: object) -> Member:
+        kafka = self._kafka | {"group.instance.id": name}
+        quick = {"completeness": Completeness(quiet_s=QUIET_S)}
+        settings = msgspec.structs.replace(self.site.settings, kafka=kafka, **quick, **sections)
+        config = self.site.folder / f"{name}.toml"
+        config.write_text(printable(settings), "utf-8")
+        return Member(config, self.site.folder / f"{name}.log", wire)
+
+    def state_of(self, name: str = "a") -> Path:
+        return self.site.folder / "state" / f"{name}-0"
+
+    def send(self, rounds: int = 1) -> None:
+        self.give(each for _ in range(rounds) for each in self.load.round())
+
+    def give(self, records: Iterable[Sent]) -> None:
+        for each in records:
+            self.sent.append(each)
+            self._producer.produce(self.site.topic(each.role), each.value, each.key, each.partition)
+        assert self._producer.flush(PATIENCE_S) == 0
+
+    def heals(self, member: Member) -> None:
+        """Everything that must hold comes to hold, and `member` has no part in it but to run."""
+        expected = undisturbed(self.site.settings, self.sent)
+        until(lambda: laws.holds(self.site, expected), "the references of an undisturbed run", member)
+        laws.no_lag(self.site)
+        laws.nothing_open(self.site)
+        laws.one_fact_for_each_revision(self.site)
+
+    def accounts(self, member: Member) -> None:
+        """Of a member alone since its start: its counters add up to the records that it took."""
+        first = member.ready()
+        assert first is not None
+        taken = laws.records_between(self.site, first, laws.committed(self.site))
+        assert member.accounted() == taken
