@@ -113,6 +113,19 @@ _clock_lag = Gauge(
     registry=REGISTRY,
 )
 
+_source_records = Counter(
+    "imaging_reference_source_records",
+    "Records that a source sent and the broker has.",
+    ["source"],
+    registry=REGISTRY,
+)
+_source_left_out = Counter(
+    "imaging_reference_source_left_out",
+    "What a source met and could not send, by rule.",
+    ["source", "rule"],
+    registry=REGISTRY,
+)
+
 # ---- setting up ---------------------------------------------------------------------------------------
 
 
@@ -281,3 +294,31 @@ def registry_unanswered(reason: str) -> None:
 def failed(reason: str) -> None:
     """The member ends; a new one takes up where the last commit left off."""
     _log.error("failed", reason=reason)
+
+
+# ---- sources ------------------------------------------------------------------------------------------
+
+
+def source_started(source: str, place: str) -> None:
+    """`place`: an address or a folder of the site's own choosing."""
+    _log.info("source_started", source=source, place=place)
+
+
+def source_stopped(source: str) -> None:
+    _log.info("source_stopped", source=source)
+
+
+def source_sent(source: str, records: int) -> None:
+    _source_records.labels(source).inc(records)
+    _log.debug("source_sent", source=source, records=records)
+
+
+def source_left_out(source: str, rule: str, **where: int | str) -> None:
+    """`where`: what finds the thing again without naming a patient: an inode, a position, a SOP class."""
+    _source_left_out.labels(source, rule).inc()
+    _log.warning("source_left_out", source=source, rule=rule, **where)
+
+
+def source_waiting(source: str, reason: str) -> None:
+    """What the source reads from does not answer; it asks again."""
+    _log.warning("source_waiting", source=source, reason=reason)

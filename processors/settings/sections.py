@@ -121,6 +121,16 @@ class Documents(Section, frozen=True):
     or two; while a machine is busy with others, or suspended, none is used."""
 
 
+class Folder(Section, frozen=True):
+    """`source folder`."""
+
+    source: Text = "folder"
+    """The events' `source`."""
+    settle_s: Annotated[float, Meta(ge=0, le=3600)] = 3.0
+    """A file is whole when nobody has it open and nothing changed for so long. Writers on other machines are
+    seen by their changes only: longer for a slow network."""
+
+
 class State(Section, frozen=True):
     """The local index of the changelog, and how much work one transaction holds."""
 
@@ -185,6 +195,7 @@ class Settings(Section, frozen=True):
     reports: Reports = Reports()
     documents: Documents = Documents()
     state: State = State()
+    folder: Folder = Folder()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     http: Http = Http()

@@ -92,10 +92,17 @@ class InputProducer:
 
     def flush(self, timeout_s: float = 6 * ANSWER_S) -> None:
         """Blocks until the broker has all; raises Unavailable if one sent since the last call failed."""
-        left = self._producer.flush(timeout_s)
+        if not self.answered(timeout_s):
+            raise Unavailable("the broker did not take all records: some are unanswered")
+
+    def answered(self, timeout_s: float) -> bool:
+        """Whether the broker has all, waiting for so long at most; raises Unavailable as `flush`."""
+        if self._producer.flush(timeout_s):
+            return False
         failed, self._failed = self._failed, ""
-        if left or failed:
-            raise Unavailable(f"the broker did not take all records: {failed or f'{left} unanswered'}")
+        if failed:
+            raise Unavailable(f"the broker did not take all records: {failed}")
+        return True
 
     def close(self) -> None:
         """What the broker has not taken by now is given up."""

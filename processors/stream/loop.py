@@ -32,16 +32,13 @@ from processors.stream.client import (
     producer_config,
 )
 from processors.stream.offsets import Offsets
-from processors.stream.pacing import SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Slice
+from processors.stream.pacing import BACKOFF_S, SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Slice
 from processors.stream.reading import PlaceLost, Reader
 from processors.stream.transaction import PATIENCE_S, ProducerLost, Transaction, TransactionAborted
 from processors.stream.wiring import Wiring
 
 POLL_S = 0.05
 """While there is nothing to read yet."""
-
-BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
-"""Before the next try after so many aborted transactions in a row."""
 
 FENCED_S = 5.0
 """Beyond the session timeout, until a place that is still held is another process's."""

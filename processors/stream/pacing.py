@@ -14,6 +14,9 @@ from processors.pipeline.records import Record
 SLICE_S = 0.5
 """Of records folded in one step: neither a commit nor a stop waits much longer."""
 
+BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
+"""Before the next try after so many aborted transactions in a row."""
+
 TURNS_A_POLL_INTERVAL = 10
 """The group gives up a member that does not poll for `max.poll.interval.ms`; a turn takes at most one part in
 so many, and what its last record and the commit take beyond it."""

@@ -1,0 +1,74 @@
+"""`imaging-reference source folder|…`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import click
+
+from processors.cli import options
+from processors.errors import UsageError
+
+if TYPE_CHECKING:
+    from processors.settings import Settings
+    from processors.sources.forwarding import Forwarder
+
+
+@click.group(epilog="Example: imaging-reference source folder --config site.toml /incoming")
+def command() -> None:
+    """Feed the input topics from a folder or a neighbouring system, until SIGTERM or SIGINT."""
+
+
+@command.command(epilog="Example: imaging-reference source folder --config site.toml /incoming")
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    metavar="FOLDER...",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
+@options.config
+def folder(folders: tuple[Path, ...], config: Path | None) -> None:
+    """Send the DICOM and event files (.json, .ndjson) of folders: those there, then those that come.
+
+    What was sent is remembered in `state.dir`, so a restart neither misses nor doubles a file.
+    """
+    source = _extra("folder")
+    settings = options.settings_from(config)
+    with _feeding(settings, "folder", ", ".join(map(str, folders))) as forwarder:
+        from processors.sources.ledger import Ledger
+
+        ledger = Ledger(Path(settings.state.dir), f"folder-{settings.folder.source}")
+        own = settings.folder
+        source.FolderSource(folders, own.source, own.settle_s, ledger, forwarder).run()
+
+
+def _extra(name: str) -> ModuleType:
+    """The source's module, if its extra is installed."""
+    try:
+        return import_module(f"processors.sources.{name}")
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"{missing.name} is not installed: pip install 'imaging-reference-processors[{name}]'"
+        ) from missing
+
+
+@contextmanager
+def _feeding(settings: Settings, kind: str, place: str) -> Iterator[Forwarder]:
+    """Log, signals and producer of a source that sends at its own pace."""
+    options.log_as(settings)
+    from processors import telemetry
+    from processors.sources.forwarding import Forwarder, until_signalled
+    from processors.stream.input_producer import InputProducer
+
+    producer = InputProducer(settings)
+    with until_signalled() as stop:
+        telemetry.source_started(kind, place)
+        yield Forwarder(kind, producer, stop)
+        producer.close()
+        telemetry.source_stopped(kind)
