@@ -66,5 +66,45 @@ class ItemErased(NamedTuple):
     stamp: Stamp
 
 
-Correction = PatientMerged | PatientUnmerged | InstanceErased | ItemErased
+class Scope(NamedTuple):
+    """A study, one of its series or one of its instances, with all that lies in it."""
+
+    study_instance_uid: str
+    series_instance_uid: str = ""
+    sop_instance_uid: str = ""
+
+
+class UidChanged(NamedTuple):
+    """What lay in `prior` lies in `present` now, under the same names below; told to every home."""
+
+    prior: Scope
+    present: Scope
+    """Of the same depth."""
+    stamp: Stamp
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Of no study."""
+        return ""
+
+
+class StudyTold(NamedTuple):
+    """State entries of a study some of which lies elsewhere now, for the home of where it lies."""
+
+    origin: str
+    """The study."""
+    entries: tuple[tuple[str, bytes | None], ...]
+    """Key and value, as in its own home; None: the entry is gone."""
+    stamp: Stamp
+    """Of no event; its time is when this was told."""
+    partly_erased: bool = False
+    """Something of the study was: what is missing is to go, rather than to be withdrawn."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Of no one study."""
+        return ""
+
+
+Correction = PatientMerged | PatientUnmerged | InstanceErased | ItemErased | UidChanged | StudyTold
 AnyEvent = Event | Correction

@@ -250,7 +250,9 @@ class _CopyView:
             s.series_instance_uid
             for s in self.study.series.values()
             if any(
-                i.header.frame_of_reference_uid == uid and not is_report(i.header.sop_class_uid)
+                i.header.frame_of_reference_uid == uid
+                and not is_report(i.header.sop_class_uid)
+                and (s.series_instance_uid, i.sop_instance_uid) not in self.study.moved
                 for i in s.order
             )
         ]

@@ -195,7 +195,7 @@ def _standing(
     """(those that stand, None), or (all, why) when none does."""
     hide = policy.hide_quality_rejections
     uid = series.series_instance_uid
-    if study.rejections:
+    if study.rejections or study.moved:
         refused = {
             i.sop_instance_uid: reason
             for i in arrived
@@ -250,6 +250,7 @@ def of_selection(
         return None
     series_uid, source, selection_id = key
     withdrawn = [WithdrawalReason.WITHDRAWN] if state.withdrawn and state.withdrawn > stamp else []
+    withdrawn += [WithdrawalReason.SUPERSEDED] * (key in study.moved)
     listing = list_items(study, series_uid, content.items, policy, standing=not withdrawn)
     series = study.series.get(series_uid)
     header = resolved_header(series.headers) if series and series.headers else content.header

@@ -29,16 +29,17 @@ def earliest(reasons: Iterable[WithdrawalReason]) -> WithdrawalReason | None:
 def rejection_of(
     study: StudyState, series_uid: str, sop_uid: str, instance: InstanceState | None, hide_quality: bool
 ) -> WithdrawalReason | None:
-    """The rejection in force on this path (MAPPING 3.2), or None.
+    """The rejection in force on this path (MAPPING 3.2), or that it lies elsewhere now; else None.
 
     A note says it of the path, or of the SOP UID in any series of its study. A retention expiry ends when the
     instance arrives again; a revoking note lifts what was said before it.
     """
+    moved = [WithdrawalReason.SUPERSEDED] if (series_uid, sop_uid) in study.moved else []
     if not study.rejections:
-        return None
+        return earliest(moved)
     notes = [found for key in ((series_uid, sop_uid), ("", sop_uid)) if (found := study.rejections.get(key))]
     revoked = max((titles[REVOKE] for titles in notes if REVOKE in titles), default=None)
-    reasons = []
+    reasons = moved
     for titles in notes:
         for title, stamp in titles.items():
             if title == REVOKE or (revoked is not None and stamp < revoked):

@@ -11,6 +11,7 @@ series the same holds:
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -109,6 +110,17 @@ FORMER_CONTENTS = 8
 reference made only by one that was dropped keeps its last listing when it is withdrawn."""
 
 
+class CarriedState:
+    """What this study does for a document that lies in it since UIDs changed, and came under another path."""
+
+    __slots__ = ("due_at_ms", "given_up", "sent")
+
+    def __init__(self) -> None:
+        self.sent: dict[str, tuple[int, bytes]] = {}
+        self.due_at_ms: int | None = None
+        self.given_up = False
+
+
 class SelectionState:
     __slots__ = ("content", "header", "inputs", "published", "stamp", "withdrawn")
 
@@ -128,6 +140,10 @@ SelectionKey = tuple[str, str, str]
 
 class StudyState:
     """All of one study in memory. `touched_*` name what must be written at the end of the step."""
+
+    moved: AbstractSet[tuple[str, ...]] = frozenset()
+    """(series, SOP UID) of instances, and keys of selections, that lie elsewhere since UIDs changed; only in
+    what `core.moved_study` makes of a study."""
 
     def __init__(self, study_instance_uid: str) -> None:
         self.study_instance_uid = study_instance_uid
@@ -151,12 +167,13 @@ class StudyState:
         """Keys of the three above, with `p`, `r` or `s` before them."""
         self.dropped_rows: list[tuple[str, ...]] = []
         """Kind and further parts of the keys of entries that are to go."""
+        self.carried: dict[DocumentPath, CarriedState] = {}
+        """By the path that the document has now."""
         self.evaluated_as: bytes = b""
         """Digest of the patient and order under which published references were last evaluated."""
         self.patients: set[str] = set()
         """Patient ids whose merges concern this study, as the index by patient has it."""
-        self.touched_study = False
-        self.touched_rejections = False
+        self.touched_study = self.touched_rejections = False
         self.touched_documents: set[DocumentPath] = set()
         self.touched_ledgers: set[str] = set()
         self.touched_selections: set[SelectionKey] = set()

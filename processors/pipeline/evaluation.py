@@ -14,6 +14,7 @@ from processors.core.completeness import Rule
 from processors.core.document_references import FamilyView, fragments, of_family
 from processors.core.erasure import forget_series, forget_study
 from processors.core.events import DocumentPath
+from processors.core.moved_study import settle
 from processors.core.policy import Policy
 from processors.core.reference import WithdrawalReason
 from processors.core.references import Context, context_of, of_selection, of_series
@@ -50,6 +51,10 @@ class Work:
     """Those of them that may have references of which nothing is left."""
     selections: set[SelectionKey] = field(default_factory=set)
     everything: bool = False
+    noted: bool = False
+    """Something else than plain arrivals was folded."""
+    tell_whole: bool = False
+    """The homes of where parts of the study lie now do not know it yet."""
     expired: list[DocumentPath] = field(default_factory=list)
     """Documents whose unresolved references are given up."""
     messages: list[tuple[Any, Origin]] = field(default_factory=list)
@@ -60,7 +65,13 @@ class Work:
     views: dict[str, FamilyView] = field(default_factory=dict)
     """What evaluation saw, by canonical UID; the dispositions of documents need it."""
 
+    @property
+    def is_idle(self) -> bool:
+        touched = self.closed or self.series or self.documents or self.selections
+        return not (touched or self.expired or self.everything)
+
     def note(self, effect: Effect, origin: Origin) -> None:
+        self.noted = True
         self.series |= effect.now_series
         self.documents |= effect.now_documents | effect.erased_documents
         self.erased |= effect.erased_documents
@@ -70,7 +81,7 @@ class Work:
 
     def settle(self) -> None:
         """What was to be looked at was; messages and views are for the end of the step."""
-        self.closed, self.expired, self.everything = {}, [], False
+        self.closed, self.expired, self.everything, self.noted = {}, [], False, False
         self.series, self.documents, self.erased, self.selections = set(), set(), set(), set()
 
 
@@ -82,12 +93,28 @@ class Evaluator:
 
     def evaluate(self, work: Work, step: Step, now_ms: int) -> None:
         """Publish what changed. Waiting is counted from the input's time, ages from `now_ms`."""
-        at_ms = now_ms if work.at_ms is None else work.at_ms
-        documents = work.study.documents
-        work.documents |= {documents[path].canonical_uid for path in work.expired if path in documents}
-        if not (work.closed or work.series or work.documents or work.selections or work.everything):
+        own, moves = work.study, work.home.moves
+        is_moved = moves.concern(own.study_instance_uid)
+        work.everything |= is_moved and work.noted
+        if work.is_idle:
             return
+        if not is_moved:
+            self._evaluate(work, step, now_ms)
+            return
+        for uid, rule in list(work.closed.items()):
+            for study, series in moves.series_reached(own.study_instance_uid, uid):
+                if study == own.study_instance_uid:
+                    work.closed.setdefault(series, rule)
+        work.study = moves.seen(own)
+        self._evaluate(work, step, now_ms)
+        settle(own, work.study)
+        work.study = own
+
+    def _evaluate(self, work: Work, step: Step, now_ms: int) -> None:
         study = work.study
+        at_ms = now_ms if work.at_ms is None else work.at_ms
+        documents = study.documents
+        work.documents |= {documents[path].canonical_uid for path in work.expired if path in documents}
         patients = work.home.patients
         context = context_of(study, self._policy, lambda patient: patients.survivor(patient, self._policy))
         followed = _patients_of(study, context)
@@ -96,7 +123,7 @@ class Evaluator:
             study.patients |= followed
             study.touched_study = True
         self._spread(work, context)
-        for uid in sorted(work.closed.keys() | work.series):
+        for uid in sorted((work.closed.keys() | work.series) & study.series.keys()):
             series = study.series[uid]
             if series.published is None and work.home.conflicts(uid, study.study_instance_uid):
                 series.warnings.add(WarningCode.SERIES_STUDY_CONFLICT)

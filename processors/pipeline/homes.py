@@ -13,6 +13,7 @@ from processors.avro.envelope import decode_state
 from processors.core.study import StudyState
 from processors.pipeline.clocks import HomeClock
 from processors.pipeline.entries import entry_of
+from processors.pipeline.moves import Moves
 from processors.pipeline.patients import Patients
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
@@ -32,6 +33,7 @@ class Home:
         self.store = store
         self.clock = HomeClock()
         self.patients = Patients(number, store)
+        self.moves = Moves(number, store)
         self._studies: OrderedDict[str, StudyState] = OrderedDict()
         """Coldest first."""
         self._sizes: dict[str, int] = {}
@@ -96,4 +98,5 @@ class Home:
         self._uncommitted.clear()
         self.clock.roll_back()
         self.patients.forget()
+        self.moves.forget()
         self._erasures = None

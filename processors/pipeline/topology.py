@@ -14,12 +14,20 @@ from typing import Any
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
 from processors.avro.facts import SINGLE_OBJECT, FactFraming
 from processors.core.completeness import close, move_clock, rule_at_once, rule_by_clock
-from processors.core.corrections import PatientMerged, PatientUnmerged
-from processors.core.events import Document, DocumentArrived, InstanceArrived
+from processors.core.corrections import PatientMerged, PatientUnmerged, StudyTold, UidChanged
+from processors.core.events import Document, DocumentArrived, DocumentPath, InstanceArrived
 from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
 from processors.core.reference import WithdrawalReason
-from processors.core.study import APPLIED, DUPLICATE, Disposition, Effect, Origin
+from processors.core.study import (
+    APPLIED,
+    DUPLICATE,
+    CarriedState,
+    Disposition,
+    DocumentState,
+    Effect,
+    Origin,
+)
 from processors.errors import DeadLetterCode, IgnoredReason, Refused
 from processors.fhir.releases import release_of
 from processors.pipeline.batch import Batch
@@ -27,6 +35,7 @@ from processors.pipeline.dead_letters import of_record
 from processors.pipeline.decode import Decoder, Ignored
 from processors.pipeline.evaluation import Evaluator, Work
 from processors.pipeline.homes import Home
+from processors.pipeline.moving import Moving, told
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import StateStore
 from processors.pipeline.publishing import Publisher
@@ -41,6 +50,9 @@ store again and again; more: memory grows without fewer reads, since studies go 
 
 DUE_AT_ONCE = 1_000
 """Clocks that one tick ends in a home. More makes transactions of many seconds after an outage."""
+
+_NOWHERE: Origin = (("", -1), -1)
+"""Of what a home tells by itself."""
 
 FOREVER = 2**62
 """A home's clock at the end of all input, ms."""
@@ -148,7 +160,7 @@ class Pipeline:
         work = batch.works.get(event.study_instance_uid)
         if work is None or work.home.number != partition:
             if not event.study_instance_uid:
-                self._take_patient(record, event, origin, at_ms, batch)
+                self._take_of_no_study(record, event, origin, at_ms, batch)
                 return
             target = home_of(event.study_instance_uid, self._partitions)
             if target != partition or batch.reader is None:
@@ -159,16 +171,26 @@ class Pipeline:
             batch.works[event.study_instance_uid] = work
         self._fold(record, event, origin, at_ms, work, batch)
 
-    def _take_patient(
-        self, record: Record, event: PatientMerged | PatientUnmerged, origin: Origin, at_ms: int, batch: Batch
+    def _take_of_no_study(
+        self,
+        record: Record,
+        event: PatientMerged | PatientUnmerged | UidChanged | StudyTold,
+        origin: Origin,
+        at_ms: int,
+        batch: Batch,
     ) -> None:
-        """A merge is told to every home, and folded there (CONTRACT 4, What crosses studies)."""
+        """Merges and changes go to every home, and are folded there (CONTRACT 4, What crosses studies)."""
         step, is_told = batch.step, record.topic == self._intake_topic
         if not is_told or batch.reader is None:
             trace = _trace_of(record.headers)
             for home in (record.partition,) if is_told else range(self._partitions):
                 step.outputs.append(_to_intake(event, home, origin, at_ms, trace))
             step.dispositions["forwarded", ""] += 1
+            return
+        if isinstance(event, UidChanged | StudyTold):
+            move = Moving(batch, batch.reader, self._home_of, at_ms, self._policy.completeness)
+            ended = move.change(event) if isinstance(event, UidChanged) else move.keep(event)
+            step.dispositions[ended] += 1
             return
         entries, closes_cycle = batch.reader.patients.fold(event, at_ms, self._policy)
         step.entries += entries
@@ -246,7 +268,13 @@ class Pipeline:
             for message, origin in work.messages:
                 target = home_of(message.study_instance_uid, self._partitions)
                 step.outputs.append(_to_intake(message, target, origin, now_ms, b""))
-            step.entries += work.home.save(work.study, now_ms)
+            written = work.home.save(work.study, now_ms)
+            step.entries += written
+            for home, message in told(work, written, self._home_of, now_ms):
+                step.outputs.append(_to_intake(message, home, _NOWHERE, now_ms, b""))
+
+    def _home_of(self, study_instance_uid: str) -> int:
+        return home_of(study_instance_uid, self._partitions)
 
     def _dispose_forwarded(self, record: Record, event: Any, batch: Batch) -> None:
         """A document that reading alone refuses is put aside here, where its record is; its home folds it."""
@@ -297,7 +325,8 @@ def _close_due_series(work: Work, clock_ms: int) -> None:
             work.closed[uid] = rule_by_clock(series)
             close(series)
         study.wait_until(series.due_at_ms)
-    for path, state in study.documents.items():
+    waiting: list[tuple[DocumentPath, DocumentState | CarriedState]] = [*study.documents.items()]
+    for path, state in (*waiting, *study.carried.items()):
         if state.due_at_ms is not None and state.due_at_ms <= clock_ms:
             state.due_at_ms = None
             work.expired.append(path)

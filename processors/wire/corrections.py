@@ -12,6 +12,8 @@ from processors.core.corrections import (
     PatientId,
     PatientMerged,
     PatientUnmerged,
+    Scope,
+    UidChanged,
 )
 from processors.core.events import Stamp
 from processors.errors import DeadLetterCode, Refused
@@ -30,6 +32,8 @@ def correction_of(fields: CorrectionFields, stamp: Stamp) -> Correction:
             uids.required(fields.sop_instance_uid, uids.SOP_INSTANCE)[0],
             stamp,
         )
+    if name == "uid.changed":
+        return _changed(fields, stamp)
     if name == "patient.merged":
         prior, survivor = _patients(fields)
         if not survivor.value:
@@ -50,6 +54,20 @@ def _patients(fields: CorrectionFields) -> tuple[PatientId, PatientId]:
         _text(fields.patient_id, "patient_id"), _text(fields.issuer_of_patient_id, "issuer_of_patient_id")
     )
     return prior, survivor
+
+
+def _changed(fields: CorrectionFields, stamp: Stamp) -> UidChanged:
+    """A UID that is said on one side only is the same on the other."""
+    levels = [
+        (uids.STUDY, fields.prior_study_instance_uid, fields.study_instance_uid),
+        (uids.SERIES, fields.prior_series_instance_uid, fields.series_instance_uid),
+        (uids.SOP_INSTANCE, fields.prior_sop_instance_uid, fields.sop_instance_uid),
+    ]
+    while len(levels) > 1 and not (levels[-1][1] or levels[-1][2]):
+        levels.pop()
+    prior = (uids.required(old or new, tag)[0] for tag, old, new in levels)
+    present = (uids.required(new or old, tag)[0] for tag, old, new in levels)
+    return UidChanged(Scope(*prior), Scope(*present), stamp)
 
 
 def _text(value: str | None, field: str) -> str:

@@ -13,6 +13,8 @@ from processors.core.corrections import (
     ItemErased,
     PatientMerged,
     PatientUnmerged,
+    StudyTold,
+    UidChanged,
 )
 from processors.core.events import (
     DocumentArrived,
@@ -43,6 +45,8 @@ _TYPES: tuple[type[AnyEvent], ...] = (
     PatientUnmerged,
     InstanceErased,
     ItemErased,
+    UidChanged,
+    StudyTold,
 )
 _DECODERS = {t.__name__: msgspec.msgpack.Decoder(t) for t in _TYPES}
 _encode = msgspec.msgpack.Encoder().encode

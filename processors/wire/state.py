@@ -9,6 +9,7 @@ Keys begin with the study UID, so one range holds a study:
     <study>|x|<series>                     a series without its instances
     <study>|c|<series>|<chunk>             CHUNK instances
     <study>|d|<study>|<series>|<SOP>       a document
+    <study>|k|<study>|<series>|<SOP>       what is done for a document that came under another path
     <study>|l|<canonical SOP>              what was published of a document family
     <study>|h|<series>|<chunk>             what CHUNK instances say of their series, if not all the same
     <study>|m|<series>|<source>|<id>       a selection
@@ -32,7 +33,7 @@ from processors.core.events import (
     Stamp,
 )
 from processors.core.series import CHUNK, Copy, InstanceState, Published, SeriesState
-from processors.core.study import DocumentState, SelectionKey, SelectionState, StudyState
+from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 
 FORMAT = 2
@@ -97,6 +98,12 @@ class _DocumentRow(NamedTuple):
     former: list[tuple[bytes, Stamp, Document]]
 
 
+class _CarriedRow(NamedTuple):
+    sent: dict[str, tuple[int, bytes]]
+    due_at_ms: int | None
+    given_up: bool
+
+
 class _SelectionRow(NamedTuple):
     content: SelectionMade | None
     stamp: Stamp | None
@@ -112,6 +119,7 @@ _chunk = msgspec.msgpack.Decoder(list[_InstanceRow]).decode
 _document = msgspec.msgpack.Decoder(_DocumentRow).decode
 _ledger = msgspec.msgpack.Decoder(dict[str, _LedgerRow]).decode
 _said = msgspec.msgpack.Decoder(_SaidRows).decode
+_carried = msgspec.msgpack.Decoder(_CarriedRow).decode
 _selection = msgspec.msgpack.Decoder(_SelectionRow).decode
 
 
@@ -158,7 +166,7 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
         if series.touched:
             yield from _series_rows(uid, series)
     for path in study.touched_documents:
-        yield _document_row(uid, path, study.documents[path])
+        yield from _document_rows(study, path)
     for canonical in study.touched_ledgers:
         yield Row(f"{uid}|l|{canonical}", _encode(study.ledgers[canonical]))
     for key in study.touched_selections:
@@ -223,6 +231,13 @@ def _instance_row(instance: InstanceState) -> _InstanceRow:
     return _InstanceRow(instance.sop_instance_uid, instance.header, stamp, more)
 
 
+def _document_rows(study: StudyState, path: DocumentPath) -> Iterator[Row]:
+    if path in study.documents:
+        yield _document_row(study.study_instance_uid, path, study.documents[path])
+    if path in study.carried:
+        yield _carried_row(study.study_instance_uid, path, study.carried[path])
+
+
 def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
     row = _DocumentRow(
         state.content,
@@ -240,6 +255,11 @@ def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
     return Row(f"{uid}|d|{'|'.join(path)}", _encode(row), state.due_at_ms)
 
 
+def _carried_row(uid: str, path: DocumentPath, state: CarriedState) -> Row:
+    row = _CarriedRow(state.sent, state.due_at_ms, state.given_up)
+    return Row(f"{uid}|k|{'|'.join(path)}", _encode(row), state.due_at_ms)
+
+
 def _selection_row(uid: str, key: SelectionKey, state: SelectionState) -> Row:
     row = _SelectionRow(
         state.content,
@@ -249,6 +269,13 @@ def _selection_row(uid: str, key: SelectionKey, state: SelectionState) -> Row:
         [(t, p, first, last) for (t, p), (first, last) in state.inputs.items()],
     )
     return Row(f"{uid}|m|{'|'.join(quote(part, safe='') for part in key)}", _encode(row))
+
+
+def same_but_operational(kind: str, one: bytes, other: bytes) -> bool:
+    """Whether two bodies of a series' row say the same of it; those of other kinds count as they are."""
+    if one == other or kind != "x":
+        return one == other
+    return _series(one)[:4] == _series(other)[:4]
 
 
 # ---- reading ---------------------------------------------------------------------------------------------
@@ -271,7 +298,8 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
         for row in _chunk(body):
             _read_instance(study, series, row)
     dues = [series.due_at_ms for series in study.series.values() if series.due_at_ms is not None]
-    dues += [state.due_at_ms for state in study.documents.values() if state.due_at_ms is not None]
+    for waiting in (study.documents, study.carried):
+        dues += [state.due_at_ms for state in waiting.values() if state.due_at_ms is not None]
     study.due_at_ms = min(dues, default=None)
     for series in study.series.values():
         series.touched = False
@@ -341,6 +369,11 @@ def _read_document(study: StudyState, rest: list[str], body: bytes) -> None:
     study.index_document(path, state)
 
 
+def _read_carried(study: StudyState, rest: list[str], body: bytes) -> None:
+    state = study.carried[DocumentPath(*rest)] = CarriedState()
+    state.sent, state.due_at_ms, state.given_up = _carried(body)
+
+
 def _read_ledger(study: StudyState, rest: list[str], body: bytes) -> None:
     study.ledgers[rest[0]] = {i: Published(*line) for i, line in _ledger(body).items()}
 
@@ -360,6 +393,7 @@ _READ: dict[str, Callable[[StudyState, list[str], bytes], None]] = {
     "x": _read_series,
     "h": _read_said,
     "d": _read_document,
+    "k": _read_carried,
     "l": _read_ledger,
     "m": _read_selection,
 }

@@ -13,7 +13,15 @@ from random import Random
 from hypothesis import strategies as st
 
 from processors.avro.envelope import IntakeEnvelope, encode_intake
-from processors.core.corrections import AnyEvent, InstanceErased, PatientId, PatientMerged, PatientUnmerged
+from processors.core.corrections import (
+    AnyEvent,
+    InstanceErased,
+    PatientId,
+    PatientMerged,
+    PatientUnmerged,
+    Scope,
+    UidChanged,
+)
 from processors.core.events import (
     Accession,
     Code,
@@ -241,10 +249,18 @@ erasures = st.builds(
     stamps(removal=True),
 )
 
+
+def _changed(one: tuple[str, str, str], other: tuple[str, str, str], depth: int, stamp: Stamp) -> UidChanged:
+    return UidChanged(Scope(*one[:depth]), Scope(*other[:depth]), stamp)
+
+
+any_paths = st.one_of(image_paths, image_paths, document_paths)
+changes = st.builds(_changed, any_paths, any_paths, st.integers(1, 3), stamps())
+
 events: st.SearchStrategy[AnyEvent] = st.one_of(
     *(arrivals, plain_arrivals, plain_arrivals, counted_arrivals, objectless, deletions, deletions),
     *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
-    *(merges, unmerges, erasures),
+    *(merges, unmerges, erasures, changes, changes),
 )
 
 
@@ -294,8 +310,19 @@ class Few:
         digest = sha256(repr(document).encode()).digest()[:8]
         return DocumentArrived(document._replace(content_digest=digest), self.stamp())
 
+    def change(self) -> UidChanged:
+        one, other = self.path(), self.path()
+        if self.random.random() < 0.5:
+            other = ("1.2", *other[1:])
+        if self.random.random() < 0.3:
+            one, other = other, one
+        depth = self.random.choice((1, 2, 2, 3, 3))
+        return UidChanged(Scope(*one[:depth]), Scope(*other[:depth]), self.stamp())
+
     def event(self) -> AnyEvent:
-        kind = self.random.randrange(16)
+        kind = self.random.randrange(18)
+        if kind >= 16:
+            return self.change()
         if kind < 5:
             image = InstanceHeader(CT, 1, None, self.random.choice(("", "", "4.1")))
             return _arrived(self.path(), self.stamp(), image, self.header(), self.random.random() < 0.8)
@@ -331,6 +358,8 @@ def record_of(event: AnyEvent, offset: int, timestamp_ms: int) -> Record:
     """The event as a record of the intake topic, in its home partition; of no study: as sent."""
     if isinstance(event, PatientMerged | PatientUnmerged):
         return Record("dicom-instances", 0, offset, timestamp_ms, None, _patient_event(event))
+    if isinstance(event, UidChanged):
+        return Record("dicom-instances", 0, offset, timestamp_ms, None, _uid_event(event))
     kind, body = pack(event)
     study = event.study_instance_uid
     value = encode_intake(IntakeEnvelope(FORMAT, kind, timestamp_ms, "dicom-instances", 0, offset, body))
@@ -351,3 +380,16 @@ def _patient_event(event: PatientMerged | PatientUnmerged) -> bytes:
             "issuer_of_patient_id": event.survivor.issuer,
         }
     ).encode()
+
+
+def _uid_event(event: UidChanged) -> bytes:
+    at = datetime.fromtimestamp(event.stamp.occurred_at_us // 1_000_000, UTC)
+    said = {
+        "event": "uid.changed",
+        "event_id": event.stamp.event_id,
+        "source": event.stamp.source,
+        "occurred_at": at.isoformat(),
+    }
+    said |= {f"prior_{name}": uid for name, uid in event.prior._asdict().items() if uid}
+    said |= {name: uid for name, uid in event.present._asdict().items() if uid}
+    return json.dumps(said).encode()

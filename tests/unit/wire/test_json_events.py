@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.core.corrections import AnyEvent
+from processors.core.corrections import AnyEvent, Scope, UidChanged
 from processors.core.events import (
     Accession,
     InstanceArrived,
@@ -123,10 +123,9 @@ def test_envelope_is_required(field: str, value: Any) -> None:
     assert refusal(missing) == (DeadLetterCode.UNDECODABLE_RECORD, field)
 
 
-@pytest.mark.parametrize("name", ["something.new", "uid.changed"])
-def test_unknown_event_whatever_else_is_missing(name: str) -> None:
-    assert refusal({"event": name}) == (DeadLetterCode.UNKNOWN_EVENT, "event")
-    assert refusal({**FULL, "event": name}) == (DeadLetterCode.UNKNOWN_EVENT, "event")
+def test_unknown_event_whatever_else_is_missing() -> None:
+    assert refusal({"event": "something.new"}) == (DeadLetterCode.UNKNOWN_EVENT, "event")
+    assert refusal({**FULL, "event": "something.new"}) == (DeadLetterCode.UNKNOWN_EVENT, "event")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +146,42 @@ def test_uids_are_required(event: str, field: str, tag: str) -> None:
     assert refusal({**FULL, "event": event, field: None}) == (DeadLetterCode.MISSING_UID, tag)
     assert refusal({**FULL, "event": event, field: "1.x"}) == (DeadLetterCode.INVALID_UID, tag)
     assert refusal({**FULL, "event": event, field: 12}) == (DeadLetterCode.UNDECODABLE_RECORD, field)
+
+
+@pytest.mark.parametrize(
+    ("said", "prior", "present"),
+    [
+        ({"prior_study_instance_uid": "1.1", "study_instance_uid": "1.2"}, ("1.1",), ("1.2",)),
+        (
+            {"prior_study_instance_uid": "1.1", "series_instance_uid": "2.1", "study_instance_uid": "1.2"},
+            ("1.1", "2.1"),
+            ("1.2", "2.1"),
+        ),
+        (
+            {
+                "study_instance_uid": "1.1",
+                "series_instance_uid": "2.1",
+                "sop_instance_uid": "3.2 ",
+                "prior_sop_instance_uid": "3.1",
+            },
+            ("1.1", "2.1", "3.1"),
+            ("1.1", "2.1", "3.2"),
+        ),
+    ],
+    ids=["a study", "a series moves", "an instance"],
+)
+def test_a_changed_uid_that_is_said_once_is_the_same_on_both_sides(
+    said: dict[str, str], prior: tuple[str, ...], present: tuple[str, ...]
+) -> None:
+    changed = read({**ENVELOPE, **said, "event": "uid.changed"})
+    assert changed == UidChanged(Scope(*prior), Scope(*present), STAMP)
+
+
+def test_a_changed_uid_needs_those_above_it() -> None:
+    alone = {**ENVELOPE, "event": "uid.changed", "prior_sop_instance_uid": "3.1", "sop_instance_uid": "3.2"}
+    assert refusal(alone) == (DeadLetterCode.MISSING_UID, "(0020,000D)")
+    in_study = {**alone, "study_instance_uid": "1.1"}
+    assert refusal(in_study) == (DeadLetterCode.MISSING_UID, "(0020,000E)")
 
 
 def test_a_report_without_object_and_uids_cannot_be_read() -> None:

@@ -1,0 +1,202 @@
+"""The series of a study as they are since UIDs changed: what lies in them now, from whichever study it came.
+
+Rules of this file: pure; joins what was folded under several names. Every part of a fold is a set, a maximum
+or a minimum (`core.series`), so what is joined here is what one fold of all of it would have kept. An
+instance that lies elsewhere stays listed under its old name, as moved: a withdrawn reference shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from processors.core.events import DocumentPath, SeriesHeader, Stamp
+from processors.core.series import NEVER, Copy, InstanceState, SeriesState
+from processors.core.series_headers import winning_layers
+from processors.core.study import StudyState
+from processors.core.uid_changes import Routes
+
+
+class _Part(NamedTuple):
+    """What one name of an instance knows of it."""
+
+    standing: bool
+    """It lies here."""
+    instance: InstanceState
+    headers: Mapping[SeriesHeader, Stamp]
+    changed_at_us: int | None
+    """When it left its own name; None: it did not."""
+
+
+Parts = dict[str, list[_Part]]
+"""By SOP UID."""
+
+
+def put_series(view: StudyState, own: StudyState, raws: Sequence[StudyState], routes: Routes) -> None:
+    """Put into `view` the series of `own` and what came into them from `raws`, of which it is the first."""
+    incoming: dict[str, Parts] = {uid: {} for uid in sorted(_affected(own, raws, routes))}
+    names: dict[str, list[SeriesState]] = {uid: [] for uid in incoming}
+    for raw in raws:
+        for series in raw.series.values():
+            _take(own, raw, series, routes, incoming, names)
+    view.series = {uid: series for uid, series in own.series.items() if uid not in incoming}
+    for uid, parts in incoming.items():
+        if parts or uid in own.series:
+            view.series[uid] = _joined_series(uid, own.series.get(uid), parts, names[uid])
+    view.moved = {
+        (uid, sop)
+        for uid, parts in incoming.items()
+        for sop, of_one in parts.items()
+        if not any(part.standing for part in of_one)
+    }
+    for uid, series in view.series.items():
+        for sop, instance in series.instances.items():
+            if instance.stamp is not None and (uid, sop) not in view.moved:
+                view.placed(sop, uid)
+
+
+def _take(
+    own: StudyState,
+    raw: StudyState,
+    series: SeriesState,
+    routes: Routes,
+    incoming: dict[str, Parts],
+    names: dict[str, list[SeriesState]],
+) -> None:
+    """What this series, of whichever study, has for those of `own`."""
+    study, uid = raw.study_instance_uid, series.series_instance_uid
+    reached = {there for of, there in routes.series_reached(study, uid) if of == own.study_instance_uid}
+    if reached.isdisjoint(incoming):
+        return
+    unsaid = () if raw is own else _said_of_patient_and_order(own)
+    for there, sop, part in _parts(raw, series, own.study_instance_uid, routes, unsaid):
+        incoming[there].setdefault(sop, []).append(part)
+    end = routes.end(DocumentPath(study, uid, ""))
+    if end.study_instance_uid == own.study_instance_uid and end.series_instance_uid in names:
+        names[end.series_instance_uid].append(series)
+
+
+def _affected(own: StudyState, raws: Sequence[StudyState], routes: Routes) -> set[str]:
+    """Series of the study that anything came into or left."""
+    found = set()
+    for raw in raws:
+        for uid in raw.series:
+            reached = routes.series_reached(raw.study_instance_uid, uid)
+            if len(reached) > 1 or routes.touches(raw.study_instance_uid, uid):
+                found |= {series for of, series in reached if of == own.study_instance_uid}
+    return found
+
+
+def _said_of_patient_and_order(own: StudyState) -> tuple[str, ...]:
+    """Fields of headers that the study's own names say: those of what came in are another study's, then."""
+    said = [header for series in own.series.values() for header in series.headers]
+    return tuple(field for field in ("patient_id", "accession") if any(getattr(h, field) for h in said))
+
+
+def _parts(
+    raw: StudyState, series: SeriesState, study: str, routes: Routes, unsaid: tuple[str, ...]
+) -> Iterator[tuple[str, str, _Part]]:
+    """(series UID, SOP UID, part) of all that this series has or had in the study."""
+    for instance in series.order:
+        sop = instance.sop_instance_uid
+        if not sop:  # it was erased
+            continue
+        path = DocumentPath(raw.study_instance_uid, series.series_instance_uid, sop)
+        end, changes = routes.way(path)
+        changed_at_us = changes[0].stamp.occurred_at_us if changes else None
+        headers = {_without(header, unsaid): at for header, at in _headers(series, instance).items()}
+        for there in sorted(routes.reach(path)):
+            if there.study_instance_uid == study:
+                part = _Part(there == end, instance, headers, changed_at_us)
+                yield there.series_instance_uid, there.sop_instance_uid, part
+
+
+def _headers(series: SeriesState, instance: InstanceState) -> Mapping[SeriesHeader, Stamp]:
+    """What the arrivals of one instance said of their series."""
+    if instance.stamp is None:
+        return {}
+    base = series.base or next(iter(series.headers), SeriesHeader())
+    return series.said.get(instance.sop_instance_uid) or {base: instance.stamp}
+
+
+def _without(header: SeriesHeader, fields: tuple[str, ...]) -> SeriesHeader:
+    if "patient_id" in fields:
+        header = header._replace(patient_id="", issuer_of_patient_id="")
+    return header._replace(accession=None) if "accession" in fields else header
+
+
+def _joined_series(
+    uid: str, held: SeriesState | None, parts: Parts, names: Sequence[SeriesState]
+) -> SeriesState:
+    """`held`: the study's own state of this series, with its ledger; `names`: series that are it now."""
+    joined = SeriesState(uid)
+    layers: dict[bool, dict[SeriesHeader, Stamp]] = {True: {}, False: {}}
+    for sop, of_one in parts.items():
+        joined.order.append(_joined_instance(sop, len(joined.order), of_one))
+        joined.instances[sop] = joined.order[-1]
+        joined.seen += joined.order[-1].stamp is not None
+        standing = any(part.standing for part in of_one)
+        for part in of_one:
+            if part.standing or not standing:
+                for header, stamp in part.headers.items():
+                    said = layers[standing].get(header)
+                    layers[standing][header] = stamp if said is None else max(said, stamp)
+    joined.headers = winning_layers(layers[True] or layers[False]) if any(layers.values()) else {}
+    joined.expected = max((each.expected for each in names if each.expected), default=None)
+    joined.completed = max((each.completed for each in names if each.completed), default=None)
+    if held is not None:
+        joined.published, joined.published_upto = held.published, held.published_upto
+        joined.hidden, joined.changed = set(held.hidden), set()
+        joined.last_ms, joined.duplicates, joined.traceparent = (
+            held.last_ms,
+            held.duplicates,
+            held.traceparent,
+        )
+    for each in names if held is None or held in names else (held, *names):
+        joined.warnings |= each.warnings
+        for place, (first, last) in each.inputs.items():
+            before = joined.inputs.get(place, (first, last))
+            joined.inputs[place] = min(before[0], first), max(before[1], last)
+    joined.first_at_us = min((e.first_at_us for e in names if e.first_at_us is not None), default=None)
+    joined.last_at_us = max((e.last_at_us for e in names if e.last_at_us is not None), default=None)
+    return joined
+
+
+def _joined_instance(sop: str, position: int, parts: Sequence[_Part]) -> InstanceState:
+    joined = InstanceState(sop, position)
+    firsts = []
+    for part in [part for part in parts if part.standing] or parts:
+        instance = part.instance
+        if instance.stamp is not None:
+            for header, stamp in (instance.layers or {instance.header: instance.stamp}).items():
+                joined.say(header, stamp)
+        for source, copy in instance.copies.items():
+            kept = _kept(copy, part.changed_at_us)
+            joined.hold(source, _joined_copy(joined.copies.get(source, Copy()), kept))
+        if instance.first_arrival_us is not None:
+            firsts.append(instance.first_arrival_us)
+        joined.latest_arrival_us = max(joined.latest_arrival_us, instance.latest_arrival_us)
+    joined.first_arrival_us = min(firsts, default=None)
+    return joined
+
+
+def _kept(copy: Copy, changed_at_us: int | None) -> Copy:
+    """Whoever deletes the old name after the change deletes what came under it since, not what it was."""
+    if changed_at_us is None or copy.deleted_at_us <= changed_at_us:
+        return copy
+    times = sorted((*copy.dated, *copy.past))
+    live = tuple(at for at in times if at <= changed_at_us or at > copy.deleted_at_us)
+    return Copy(live, copy.undated, NEVER, tuple(at for at in times if at not in live))
+
+
+def _joined_copy(one: Copy, other: Copy) -> Copy:
+    """As if all of it had been said of one name."""
+    deleted_at_us = max(one.deleted_at_us, other.deleted_at_us)
+    dated, undated = {*one.dated, *other.dated}, {*one.undated, *other.undated}
+    gone = {at for at in dated if at <= deleted_at_us}
+    return Copy(
+        tuple(sorted(dated - gone)),
+        tuple(sorted(at for at in undated if at > deleted_at_us)),
+        deleted_at_us,
+        tuple(sorted({*one.past, *other.past} | gone)),
+    )

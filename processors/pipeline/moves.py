@@ -1,0 +1,148 @@
+"""A home's changed UIDs: its alias table, what lies where, and the entries of studies of other homes.
+
+Rules of this file: rows in and out of the store, and what is to be told; where a thing lies is
+`core.uid_changes`. A study is folded in the home of the name that was said. If anything of it may lie
+elsewhere, its entries are told to the homes of where, as they are written: as many as the changelog gets. A
+study that no change concerns costs a look at a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from processors.avro.envelope import decode_state
+from processors.core.corrections import StudyTold, UidChanged
+from processors.core.events import Stamp
+from processors.core.moved_study import seen
+from processors.core.study import StudyState
+from processors.core.uid_changes import Routes
+from processors.pipeline.entries import entry_of
+from processors.pipeline.ports import StateStore
+from processors.pipeline.records import StateEntry
+from processors.wire import move_rows as rows
+from processors.wire.state import Row, kind_of, prefix_of, same_but_operational, study_from
+
+TOLD_BYTES = 1_000_000
+"""Of one message at most, if it has more than one entry: brokers take 16 MiB."""
+
+
+_OWN = ("k", "l")
+"""Kinds of entries that say what was published: nothing to others."""
+
+
+class Moves:
+    """Every method that returns entries has put them into the store."""
+
+    def __init__(self, home: int, store: StateStore) -> None:
+        self._home = home
+        self._store = store
+        self._routes = Routes(self._changes)
+        self._upstream: dict[str, frozenset[str]] = {}
+        self._any: bool | None = None
+        """Whether any UID was ever changed; None: not yet asked."""
+
+    def concern(self, study_instance_uid: str) -> bool:
+        """Whether anything of the study may lie elsewhere, or anything of another one in it."""
+        if self._any is None:
+            self._any = any(True for _ in self._store.scan(rows.CHANGES))
+        if not self._any:
+            return False
+        return bool(self._routes.of_study(study_instance_uid)) or len(self.upstream(study_instance_uid)) > 1
+
+    def upstream(self, study_instance_uid: str) -> frozenset[str]:
+        """The study and all from which anything ever came into it."""
+        known = self._upstream.get(study_instance_uid)
+        if known is None:
+            found, unread = {study_instance_uid}, [study_instance_uid]
+            while unread:
+                for key, _ in self._store.scan(rows.upstream_of(unread.pop())):
+                    if (prior := rows.last_of(key)) not in found:
+                        found.add(prior)
+                        unread.append(prior)
+            known = self._upstream[study_instance_uid] = frozenset(found)
+        return known
+
+    def downstream(self, study_instance_uid: str) -> set[str]:
+        """The study and all in which anything of it may lie."""
+        return self._routes.studies_reached(study_instance_uid)
+
+    def series_reached(self, study_instance_uid: str, series_instance_uid: str) -> set[tuple[str, str]]:
+        """(study, series) in which anything of this series may lie."""
+        return self._routes.series_reached(study_instance_uid, series_instance_uid)
+
+    def fold(self, event: UidChanged) -> list[StateEntry]:
+        """Note a change; no entry: nothing new."""
+        key = rows.change_key(event)
+        known = self._store.get(key)
+        if known is not None and rows.decode_change(decode_state(known).body).stamp >= event.stamp:
+            return []
+        entries = [
+            self._entry(key, rows.encode_change(event)),
+            self._entry(rows.upstream_key(event), rows.MARK),
+        ]
+        self._store.put(entries)
+        self.forget()
+        return entries
+
+    def keep(self, event: StudyTold) -> tuple[list[StateEntry], list[str]]:
+        """Keep what the home of a study told of it: (entries, keys there of those that say something new)."""
+        prefix = rows.told_of(event.origin)
+        entries, changed = [], []
+        for key, value in event.entries:
+            known = self._store.get(prefix + key)
+            if known == value:
+                continue
+            entries.append(StateEntry(self._home, prefix + key, value, None))
+            if known is None or value is None or not _alike(key, known, value):
+                changed.append(key)
+        self._store.put(entries)
+        return entries, changed
+
+    def seen(self, study: StudyState) -> StudyState:
+        """The study with what lies in it now."""
+        others = sorted(self.upstream(study.study_instance_uid) - {study.study_instance_uid})
+        return seen(study, [self._told(other) for other in others], self._routes)
+
+    def telling(
+        self, study: StudyState, written: Iterable[StateEntry], whole: bool, now_ms: int
+    ) -> Iterator[StudyTold]:
+        """What the homes of where the study's parts may lie are to be told; `whole`: for the first time."""
+        prefix = prefix_of(study.study_instance_uid)
+        found: list[tuple[str, bytes | None]] = (
+            list(self._store.scan(prefix)) if whole else [(entry.key, entry.value) for entry in written]
+        )
+        stamp = Stamp(now_ms * 1000, False, "", "", b"")
+        told: list[tuple[str, bytes | None]] = []
+        size = 0
+        for key, value in found:
+            if not key.startswith(prefix) or kind_of(key) in _OWN:
+                continue
+            told.append((key, value))
+            size += len(value or b"")
+            if size >= TOLD_BYTES:
+                yield StudyTold(study.study_instance_uid, tuple(told), stamp, bool(study.erased))
+                told, size = [], 0
+        if told:
+            yield StudyTold(study.study_instance_uid, tuple(told), stamp, bool(study.erased))
+
+    def forget(self) -> None:
+        """What was looked up may have changed."""
+        self._routes = Routes(self._changes)
+        self._upstream.clear()
+        self._any = None
+
+    def _told(self, study_instance_uid: str) -> StudyState:
+        prefix = rows.told_of(study_instance_uid)
+        found = self._store.scan(prefix)
+        return study_from(study_instance_uid, ((k[len(prefix) :], decode_state(v).body) for k, v in found))
+
+    def _changes(self, study_instance_uid: str) -> list[UidChanged]:
+        found = self._store.scan(rows.changes_of(study_instance_uid))
+        return [rows.decode_change(decode_state(value).body) for _, value in found]
+
+    def _entry(self, key: str, body: bytes) -> StateEntry:
+        return entry_of(self._home, Row(key, body, None))
+
+
+def _alike(key: str, one: bytes, other: bytes) -> bool:
+    return same_but_operational(kind_of(key), decode_state(one).body, decode_state(other).body)

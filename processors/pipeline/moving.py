@@ -1,0 +1,107 @@
+"""Changed UIDs in a step: which studies are to be looked at again, and what is told to other homes.
+
+Rules of this file: the part of the topology that concerns them. A change is told to every home and folded
+there; whoever has a study that it concerns looks at it again, and the home of the old name tells what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from processors.core.completeness import move_clock
+from processors.core.corrections import StudyTold, UidChanged
+from processors.core.policy import Completeness
+from processors.core.study import APPLIED, DUPLICATE, Disposition
+from processors.pipeline.batch import Batch
+from processors.pipeline.evaluation import Work
+from processors.pipeline.homes import Home
+from processors.pipeline.records import StateEntry
+
+HomeOf = Callable[[str], int]
+"""A study's home partition."""
+
+
+class Moving:
+    """One record's news of changed UIDs, in the home that read it."""
+
+    def __init__(
+        self, batch: Batch, home: Home, home_of: HomeOf, at_ms: int, completeness: Completeness
+    ) -> None:
+        self._batch = batch
+        self._home = home
+        self._home_of = home_of
+        self._at_ms = at_ms
+        self._completeness = completeness
+
+    def change(self, event: UidChanged) -> Disposition:
+        """Fold a change; every study here that it concerns is looked at again."""
+        home = self._home
+        entries = home.moves.fold(event)
+        if not entries:
+            return DUPLICATE
+        self._batch.step.entries += entries
+        prior = event.prior.study_instance_uid
+        upstream = home.moves.upstream(prior)
+        for work in self._works(upstream | home.moves.downstream(prior)):
+            work.everything = True
+            work.tell_whole |= work.study.study_instance_uid in upstream
+            self._open(work, home.moves.seen(work.study).series)
+        return APPLIED
+
+    def keep(self, event: StudyTold) -> Disposition:
+        """Keep what another home, or this one, told of a study."""
+        moves, origin = self._home.moves, event.origin
+        entries, changed = moves.keep(event)
+        self._batch.step.entries += entries
+        if not changed:
+            return DUPLICATE
+        parts = [key.split("|")[1:] for key in changed]
+        for work in self._works(moves.downstream(origin) - {origin}):
+            study = work.study.study_instance_uid
+            reached = {
+                place
+                for kind, *rest in parts
+                if kind in _OF_SERIES
+                for place in moves.series_reached(origin, rest[0])
+            }
+            self._open(work, sorted(series for of, series in reached if of == study))
+            work.everything |= event.partly_erased or any(kind not in _OF_SERIES for kind, *_ in parts)
+            if event.partly_erased:
+                work.erased |= work.study.ledgers.keys()
+                work.documents |= work.study.ledgers.keys()
+        return APPLIED
+
+    def _works(self, studies: Iterable[str]) -> Iterator[Work]:
+        """Those of these studies that are at home here."""
+        for study in sorted(studies):
+            if self._home_of(study) == self._home.number:
+                work = self._batch.works.get(study)
+                if work is None:
+                    work = self._batch.works[study] = Work(self._home, self._home.study(study))
+                work.at_ms = self._at_ms
+                yield work
+
+    def _open(self, work: Work, series: Iterable[str]) -> None:
+        """What came into these series is published at the pace of arrivals."""
+        for uid in series:
+            opened = work.study.open_series(uid)
+            move_clock(opened, self._at_ms, True, self._completeness)
+            work.study.wait_until(opened.due_at_ms)
+
+
+def told(
+    work: Work, written: Iterable[StateEntry], home_of: HomeOf, now_ms: int
+) -> Iterator[tuple[int, StudyTold]]:
+    """(home, what to tell it) now that the study was written."""
+    study, moves = work.study, work.home.moves
+    if not moves.concern(study.study_instance_uid):
+        return
+    others = moves.downstream(study.study_instance_uid) - {study.study_instance_uid}
+    homes = sorted({home_of(other) for other in others})
+    if homes:
+        for event in moves.telling(study, written, work.tell_whole, now_ms):
+            for home in homes:
+                yield home, event
+
+
+_OF_SERIES = ("c", "h", "x")

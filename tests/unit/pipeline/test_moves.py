@@ -1,0 +1,227 @@
+"""Changed UIDs: references under old names are withdrawn, those under new ones say what either was told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from processors.core.corrections import Scope, UidChanged
+from processors.core.events import DocumentPath, SeriesHeader
+from processors.pipeline.partitioning import home_of
+from processors.pipeline.records import OutputRecord, OutputTopic
+from tests.builders.events import (
+    DAY_US,
+    SERIES,
+    STUDY,
+    arrived,
+    deleted,
+    document,
+    item,
+    key_images,
+    rejection,
+    reported,
+    selected,
+    stamp,
+)
+from tests.unit.pipeline.site import PARTITIONS, Site, letters, resources
+
+OTHER = next(f"1.{n}" for n in range(2, 99) if home_of(f"1.{n}", PARTITIONS) != home_of(STUDY, PARTITIONS))
+"""A study of another partition."""
+THIRD = next(f"3.{n}" for n in range(2, 99) if home_of(f"3.{n}", PARTITIONS) != home_of(STUDY, PARTITIONS))
+MOVED = "2.7"
+
+
+def changed(prior: Scope, present: Scope, at_s: int = 5) -> UidChanged:
+    return UidChanged(prior, present, stamp(at_s, event_id=f"{prior}{present}"))
+
+
+TO_OTHER = changed(Scope(STUDY), Scope(OTHER))
+SERIES_TO_OTHER = changed(Scope(STUDY, SERIES), Scope(OTHER, MOVED))
+
+
+def as_sent(event: UidChanged) -> bytes:
+    at_s = (event.stamp.occurred_at_us - DAY_US) // 1_000_000
+    said = {
+        "event": "uid.changed",
+        "event_id": "c",
+        "source": "PACS_A",
+        "occurred_at": f"2026-01-02T08:00:{at_s:02}Z",
+    }
+    said |= {f"prior_{name}": uid for name, uid in event.prior._asdict().items()}
+    return json.dumps(said | event.present._asdict()).encode()
+
+
+def played(events: Iterable[Any], wait_s: float = 400) -> Site:
+    """One step an event, and time enough for every clock between them."""
+    site = Site()
+    for each in events:
+        tell(site, each)
+        site.wait(wait_s)
+    site.wait(400)
+    return site
+
+
+def tell(site: Site, event: Any) -> None:
+    if isinstance(event, UidChanged):
+        site.feed(site.record(as_sent(event)))
+    else:
+        site.tell(event)
+
+
+def latest(site: Site) -> dict[str, dict[str, Any]]:
+    found = [o for o in site.outputs if o.topic is OutputTopic.FHIR]
+    return {(o.key or b"").decode(): resource(o) for o in found if o.value is not None}
+
+
+def resource(output: OutputRecord) -> dict[str, Any]:
+    return resources([output])[0]
+
+
+def listed(site: Site) -> list[tuple[str, str, str, list[str]]]:
+    """(code, study, series, SOP UIDs) of all that is available, sorted."""
+    return sorted(
+        (r["code"]["coding"][0]["code"], r["studyUid"], r["seriesUid"], [i["uid"] for i in r["instance"]])
+        for r in latest(site).values()
+        if r["status"] == "available"
+    )
+
+
+def withdrawn(site: Site) -> list[tuple[str, str, str, list[str]]]:
+    """(reason, study, series, SOP UIDs), sorted."""
+    return sorted(
+        (r["meta"]["tag"][0]["code"], r["studyUid"], r["seriesUid"], [i["uid"] for i in r["instance"]])
+        for r in latest(site).values()
+        if r["status"] != "available"
+    )
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_images_move_with_their_study_to_another_partition(order: tuple[int, ...]) -> None:
+    events = (arrived(), TO_OTHER, arrived("3.2", study=OTHER))
+    site = played(events[n] for n in order)
+    assert listed(site) == [("113015", OTHER, SERIES, ["3.1", "3.2"])]
+    assert withdrawn(site) == [("superseded", STUDY, SERIES, ["3.1"])]
+    assert sum(site.member.dispositions.values()) == site.member.consumed
+    tell(site, TO_OTHER)
+    assert [o for o in site.wait(400) if o.topic is OutputTopic.FHIR] == []
+
+
+def test_a_stale_copy_under_the_old_name_is_no_second_selection() -> None:
+    """PS3.5 9: the UID is never another thing's; files keep their headers (IHE PIR)."""
+    site = played(
+        [TO_OTHER, arrived("3.1", at_s=1), arrived("3.1", at_s=9, source="B"), arrived("3.2", at_s=9)]
+    )
+    assert listed(site) == [("113015", OTHER, SERIES, ["3.1", "3.2"])]
+
+
+def test_a_split_takes_a_series_and_its_documents_items_along() -> None:
+    made = document(key_images(item(), item("3.9", series="2.2"), item("3.1", series="", study="")))
+    events = [arrived(), arrived("3.9", series="2.2"), reported(made), SERIES_TO_OTHER]
+    expected = [
+        ("113000", STUDY, "2.2", ["3.9"]),
+        ("113000", OTHER, MOVED, ["3.1"]),
+        ("113015", STUDY, "2.2", ["3.9"]),
+        ("113015", OTHER, MOVED, ["3.1"]),
+    ]
+    for order in permutations(events):
+        site = played(order)
+        assert listed(site) == sorted(expected)
+    assert withdrawn(played(events)) == [("superseded", STUDY, SERIES, ["3.1"])] * 2
+
+
+def test_a_coerced_image_keeps_its_place_in_selections_and_regions() -> None:
+    coerced = changed(Scope(STUDY, SERIES, "3.1"), Scope(STUDY, SERIES, "3.7"))
+    events = [arrived(), reported(document(key_images(item()))), selected(item()), coerced]
+    for order in permutations(events):
+        site = played(order)
+        assert [each[3] for each in listed(site)] == [["3.7"]] * 3
+
+
+def test_a_moved_document_speaks_from_its_new_place() -> None:
+    """Its rejection may name either path; what it refers to in other studies stays one reference."""
+    made = document(key_images(item(), item("3.5", study=THIRD)))
+    document_moved = changed(Scope(STUDY, "2.9"), Scope(OTHER, "2.9"))
+    site = played([arrived(), arrived("3.5", study=THIRD), reported(made), document_moved])
+    before = listed(site)
+    assert [each[1] for each in before if each[0] == "113000"] == sorted([STUDY, THIRD])
+    tell(site, reported(rejection("113037", (OTHER, "2.9", "5.1")), at_s=9))
+    site.wait(400)
+    assert [each[0] for each in listed(site)] == ["113015"] * 2
+    assert {each[0] for each in withdrawn(site)} == {"iocm-113037"}
+
+
+def test_what_the_archive_deletes_under_the_old_name_is_no_longer_the_image() -> None:
+    events = [arrived(at_s=1), SERIES_TO_OTHER, deleted(at_s=9)]
+    for order in permutations(events):
+        assert listed(played(order)) == [("113015", OTHER, MOVED, ["3.1"])]
+    gone = [arrived(at_s=1), SERIES_TO_OTHER, deleted(at_s=3)]
+    for order in permutations(gone):
+        assert listed(played(order)) == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_change_back_undoes_the_one_before(order: tuple[int, ...]) -> None:
+    back = changed(Scope(OTHER), Scope(STUDY), 7)
+    events = (arrived(), TO_OTHER, back, arrived("3.2", at_s=8, study=OTHER))
+    assert listed(played(events[n] for n in order)) == [("113015", STUDY, SERIES, ["3.1", "3.2"])]
+
+
+def test_changes_are_followed_from_partition_to_partition() -> None:
+    onward = changed(Scope(OTHER, MOVED), Scope(THIRD, "2.8"), 2)
+    events = [arrived(), SERIES_TO_OTHER, onward, reported(document(key_images(item())))]
+    for order in permutations(events):
+        assert listed(played(order)) == [("113000", THIRD, "2.8", ["3.1"]), ("113015", THIRD, "2.8", ["3.1"])]
+
+
+def test_the_study_s_own_patient_holds_over_the_one_of_what_moved_in() -> None:
+    """A misfiled series: its headers still name the wrong patient."""
+    stray = arrived("3.1", at_s=9, header=SeriesHeader("CT", 7, patient_id="WRONG"))
+    own = arrived("3.2", at_s=1, study=OTHER, series="2.2", header=SeriesHeader("CT", 2, patient_id="RIGHT"))
+    for order in permutations([stray, own, SERIES_TO_OTHER]):
+        found = [r for r in latest(played(order)).values() if r["studyUid"] == OTHER]
+        assert {r["subject"]["identifier"]["value"] for r in found} == {"RIGHT"}
+        assert sorted(r["seriesNumber"] for r in found) == [2, 7]
+
+
+def test_late_images_of_a_moved_series_are_published_at_their_pace() -> None:
+    site = played([SERIES_TO_OTHER, arrived()])
+    site.outputs.clear()
+    for n in range(2, 8):
+        tell(site, arrived(f"3.{n}"))
+        site.wait(1)
+    assert site.outputs == []
+    site.wait(10)
+    [found] = [r for r in resources(site.outputs) if r["studyUid"] == OTHER]
+    assert [i["uid"] for i in found["instance"]] == [f"3.{n}" for n in range(1, 8)]
+    assert found["meta"]["versionId"] == "2"
+
+
+def test_what_a_moved_document_cannot_place_is_given_up_once() -> None:
+    lost = reported(document(key_images(item("3.9", study="", series=""))))
+    site = played([lost, changed(Scope(STUDY, "2.9"), Scope(OTHER, "2.9"))], wait_s=1)
+    assert letters(site.outputs) == []
+    for _ in range(3):
+        site.wait(86_400)
+        site.member.restart()
+    assert len(letters(site.outputs)) == 1
+    tell(site, arrived("3.9", study=OTHER))
+    site.wait(400)
+    assert ("113000", OTHER, SERIES, ["3.9"]) in listed(site)
+
+
+def test_a_document_s_path_of_now_is_no_second_copy_of_it() -> None:
+    """The archive sends it again under its new path: one document, and one reference."""
+    made = document(key_images(item(study=OTHER)))
+    again = made._replace(path=DocumentPath(OTHER, "2.9", "5.1"), content_digest=b"otherwise")
+    events = [
+        arrived(study=OTHER),
+        reported(made),
+        changed(Scope(STUDY), Scope(OTHER)),
+        reported(again, at_s=8),
+    ]
+    for order in permutations(events):
+        assert [e for e in listed(played(order)) if e[0] == "113000"] == [("113000", OTHER, SERIES, ["3.1"])]
