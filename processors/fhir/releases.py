@@ -13,6 +13,7 @@ from processors.core.policy import Policy
 from processors.core.reference import ImagingReference, WithdrawalReason
 from processors.fhir import r4, r5, r6
 from processors.fhir.datatypes import Content
+from processors.fhir.r6_structure import broken_invariants
 from processors.fhir.skeleton import validate
 
 
@@ -44,9 +45,8 @@ def _problems_r4(content: Content, whole: bool) -> list[str]:
     return validate(content if whole else r4.skeleton(content), whole=True)
 
 
-def _problems_r6(content: Content, whole: bool) -> list[str]:  # noqa: ARG001 - as the others
-    """fhir.resources has no R6; `core.checks` judged the reference."""
-    return []
+def _problems_r6(content: Content, whole: bool) -> list[str]:
+    return [*validate(content, whole=whole, structure="R6"), *broken_invariants(content)]
 
 
 def with_meta(content: Content, version_id: int, last_updated: str) -> Content:

@@ -1,9 +1,10 @@
 """fhir.resources' door: does a rendered resource fit the structure of its release?
 
-Rules of this file: the only import of fhir.resources, and late, since it takes half a second. The library
-needs about a millisecond a resource and 37 µs an instance, and what it can find wrong hangs on the resource's
-form: which elements, of which JSON type, matching which primitive's pattern. So a verdict is kept by form,
-and a form that was seen costs a walk. What it lets pass (bindings, counts, ids) is `core.checks`' part.
+Rules of this file: the only import of fhir.resources beside `r6_structure`, and late, since it takes half a
+second. The library needs about a millisecond a resource and 37 µs an instance, and what it can find wrong
+hangs on the resource's form: which elements, of which JSON type, matching which primitive's pattern. So a
+verdict is kept by form, and a form that was seen costs a walk. What it lets pass (bindings, counts, ids) is
+`core.checks`' part.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from processors.core.checks import is_id
+from processors.fhir import r6_structure
 from processors.fhir.datatypes import Content
 
 SKELETON_INSTANCES = 2
@@ -29,21 +31,22 @@ _is_instant = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\
 _verdicts: dict[object, tuple[str, ...]] = {}
 
 
-def validate(content: Content, *, whole: bool) -> list[str]:
-    """Problems as "element: kind of fault", never values; empty: it fits R5's ImagingSelection or R4's Basic.
+def validate(content: Content, *, whole: bool, structure: str = "") -> list[str]:
+    """Problems as "element: kind of fault", never values; empty: it fits R5's ImagingSelection or R4's Basic,
+    or, for the `structure` "R6", R6's ImagingSelection.
 
     `whole` is False for a series' reference: then two instances at most are looked at.
     """
     if not whole and len(content.get("instance", ())) > SKELETON_INSTANCES:
         content = content | {"instance": content["instance"][:SKELETON_INSTANCES]}
-    trace: list[object] = []
+    trace: list[object] = [structure]
     _trace(content, trace)
     form = tuple(trace)
     verdict = _verdicts.get(form)
     if verdict is None:
         if len(_verdicts) >= FORMS_KEPT:
             _verdicts.clear()
-        verdict = _verdicts[form] = tuple(_problems(_reduced(content)))
+        verdict = _verdicts[form] = tuple(_problems(_reduced(content), structure or content["resourceType"]))
     return list(verdict)
 
 
@@ -104,8 +107,10 @@ def _text_form(value: str) -> str:
 
 
 @cache
-def _model(resource_type: str) -> Any:
-    if resource_type == "Basic":  # which R4B left as it was in R4
+def _model(structure: str) -> Any:
+    if structure == "R6":
+        return r6_structure.model()
+    if structure == "Basic":  # which R4B left as it was in R4
         from fhir.resources.R4B.basic import Basic  # noqa: PLC0415 - half a second
 
         return Basic
@@ -114,11 +119,11 @@ def _model(resource_type: str) -> Any:
     return ImagingSelection
 
 
-def _problems(content: Content) -> list[str]:
+def _problems(content: Content, structure: str) -> list[str]:
     from pydantic import ValidationError  # noqa: PLC0415 - comes with the above
 
     try:
-        _model(content["resourceType"]).model_validate(content)
+        _model(structure).model_validate(content)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_context=False, include_url=False)
         return sorted({f"{_element(fault['loc'])}: {fault['type']}" for fault in faults})

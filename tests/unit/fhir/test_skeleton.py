@@ -63,7 +63,7 @@ def test_members_of_a_list_that_are_alike_are_one_form() -> None:
 def test_a_known_form_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def problems(resource: dict[str, Any]) -> list[str]:
+    def problems(resource: dict[str, Any], _: str) -> list[str]:
         asked.append(resource["id"])
         return []
 
@@ -84,7 +84,7 @@ def test_of_items_of_one_form_one_is_judged(monkeypatch: pytest.MonkeyPatch) -> 
     assert validate(long, whole=True) == ["instance.number: int_parsing"]
     judged: list[dict[str, Any]] = []
 
-    def problems(resource: dict[str, Any]) -> list[str]:
+    def problems(resource: dict[str, Any], _: str) -> list[str]:
         judged.append(resource)
         return []
 
