@@ -123,6 +123,16 @@ PARAMETRIC_MAP = f"{_STORAGE}.30"
 REAL_WORLD_VALUE_MAP = f"{_STORAGE}.67"
 BULK_ANNOTATIONS = f"{_STORAGE}.91.1"
 """Microscopy Bulk Simple Annotations. Like the maps no report: its series is listed as any other is."""
+UNTILED = frozenset(
+    f"{_STORAGE}.{leaf}"
+    for leaf in (
+        *("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "12.1", "12.1.1", "12.2", "12.2.1"),  # X-ray
+        *("13.1.1", "13.1.2", "13.1.3", "2", "2.1", "2.2", "4", "4.1", "4.3", "4.4"),  # tomosynthesis, CT, MR
+        *("3.1", "6.1", "6.2", "20", "128", "128.1", "130", "481.1", "481.2"),  # US, NM, PET, RT
+        *("7", "7.1", "7.2", "7.3", "7.4", "77.1.1", "77.1.2", "77.1.4", "77.1.5.1", "77.1.5.2"),  # SC, VL
+    )
+)
+"""Image classes that have no Total Pixel Matrix (PS3.3 A): coordinates of one are those of the frame."""
 STRUCTURE_SETS = frozenset({f"{_STORAGE}.481.3"})
 
 REPORTS = {KEY_OBJECT_SELECTION} | STRUCTURED_REPORTS | PRESENTATION_STATES | SEGMENTATIONS | STRUCTURE_SETS

@@ -20,7 +20,7 @@ from processors.core.events import (
     ReportedItem,
     SubsetKind,
 )
-from processors.core.vocabulary import DCM, modality_display
+from processors.core.vocabulary import DCM, UNTILED, modality_display
 from processors.dicom.codes import first_code
 from processors.dicom.content_tree import ContentItem, ContentTree, content_tree, is_by_reference
 from processors.dicom.documents import document_frame
@@ -119,10 +119,11 @@ class _Report:
         """
         self.tried = True
         regions = plane_regions(item.dataset, self._reading)
-        matrix_regions = regions if in_matrix(item.dataset, self._reading) else ()
+        selected = [(child, image) for child in item.children if (image := self._selected(child))]
+        tiled = in_matrix(item.dataset, self._reading) and any(self._may_be_tiled(i) for _, i in selected)
+        matrix_regions = regions if tiled else ()
         if matrix_regions or not regions:
             self._reading.warn(WarningCode.REGION_DROPPED)
-        selected = [(child, image) for child in item.children if (image := self._selected(child))]
         if not selected and not any(map(is_by_reference, item.children)):
             self._reading.warn(WarningCode.REFERENCE_MISSING)
         if matrix_regions or not regions:
@@ -134,6 +135,13 @@ class _Report:
         items = tuple(i._replace(regions_2d=regions) for references in found for i in references.items)
         states = tuple(state for references in found for state in references.focus)
         self._add(GroupKind.REGION, item, self._code(item, IMAGE_REGION), items, states)
+
+    def _may_be_tiled(self, image: ContentItem) -> bool:
+        """VOLUME is also said of plain images, by older versions of highdicom among others, and means nothing
+        there: the standard asks for it with tiled images only (PS3.3 C.18.6).
+        """
+        named = sop_references(image.dataset, self._places, self._reading.quiet()).items
+        return not all(each.sop_class_uid in UNTILED for each in named)
 
     def _selected(self, child: ContentItem) -> ContentItem | None:
         target = self._target(child) if is_by_reference(child) else child

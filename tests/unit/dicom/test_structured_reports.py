@@ -157,13 +157,25 @@ def test_dropped_region_leaves_the_image() -> None:
 
 
 def test_region_of_a_whole_slide_goes_beside_the_image() -> None:
-    """E4: counted, and no region of the image or frame."""
-    drawn = scoord("POINT", (40000.5, 7), [image_item(ct(1))])
+    """E4: counted, and no region of the image or frame; whatever other image is selected with it."""
+    slide = image_item(ct(1))
+    slide.ReferencedSOPSequence[0].ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    drawn = scoord("POINT", (40000.5, 7), [slide, image_item(ct(2))])
     drawn.PixelOriginInterpretation = "VOLUME"
     document = read(report_of(length(drawn)))
     assert document.warnings == (WarningCode.REGION_DROPPED,)
-    (slide,) = by_key(document)["sr-ref|1.1.1.1"].items
-    assert (slide.regions_2d, slide.matrix_regions) == ((), (Region("point", (40000.5, 7)),))
+    groups = by_key(document)
+    for found in (*groups["sr-ref|1.1.1.1"].items, *groups["sr-ref|1.1.1.2"].items):
+        assert (found.regions_2d, found.matrix_regions) == ((), (Region("point", (40000.5, 7)),))
+
+
+def test_an_image_without_tiles_has_no_matrix_but_itself() -> None:
+    drawn = scoord("POINT", (40.5, 7), [image_item(ct(1))])
+    drawn.PixelOriginInterpretation = "VOLUME"
+    document = read(report_of(length(drawn)))
+    assert document.warnings == ()
+    (image,) = by_key(document)["sr-region|1.1.1"].items
+    assert (image.regions_2d, image.matrix_regions) == ((Region("point", (40.5, 7)),), ())
 
 
 @pytest.mark.parametrize("children", [[], [item("TEXT", ("121106", "DCM", "Comment"))]])
