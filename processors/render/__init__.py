@@ -105,7 +105,7 @@ def _shown(panels: Sequence[Panel], window: Window | None) -> tuple[list[Shown],
             if panel.given.frames.sop_class_uid not in SEGMENTATIONS:
                 if panel.given is not of or picture is None:
                     of, picture = panel.given, Picture(panel.given.read())
-                pixels = picture.shown(panel.frame, window)
+                pixels = picture.shown(panel.frame, window or panel.window)
         except PixelsUnreadable as problem:
             problems[f"{described(panel.given, panel.frame)}: {problem}"] = None
             caption = f"{caption}: no pixels"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from processors.dicom.pixels import Window
 from processors.render.geometry import Outline
 from processors.render.given import Given, order
 from processors.render.masks import PlacedFrame
@@ -27,6 +28,8 @@ class Panel:
     """With the number of their layer, which is their colour."""
     segments: dict[int, list[PlacedFrame]] = field(default_factory=dict)
     """By layer."""
+    window: Window | None = None
+    """What a presentation state shows it with."""
     off_mm: float | None = None
     """Farthest distance of a 3D region from the frame's plane."""
 

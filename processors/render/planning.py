@@ -7,7 +7,7 @@ one step, to what the document says of images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from processors.core.events import (
@@ -30,6 +30,7 @@ from processors.core.vocabulary import (
 )
 from processors.dicom import ReadingPolicy, event_of_object
 from processors.dicom.contours import drawn_regions
+from processors.dicom.softcopy_windows import SoftcopyWindow, softcopy_windows
 from processors.errors import Refused, UsageError
 from processors.fhir.reading import PublishedReference
 from processors.render.geometry import outlines_2d
@@ -51,6 +52,8 @@ class Target(NamedTuple):
     instance: ReferencedInstance
     frame_of_reference_uid: str
     label: str
+    windows: Sequence[SoftcopyWindow] = ()
+    """Of the presentation state that it was found in."""
     followed: bool = False
     """Found in a document: documents in it are not followed any further."""
 
@@ -143,6 +146,8 @@ class Planner:
         outlines = [outline for region in drawable for outline in outlines_2d(region)]
         for number in shown:
             panel = self._plan.panel(given, number)
+            holding = (w.window for w in target.windows if w.is_for(instance.sop_instance_uid, number))
+            panel.window = next(holding, panel.window)
             if outlines:
                 layer = self._plan.layer(target.label)
                 panel.outlines += [(layer, outline) for outline in outlines]
@@ -176,6 +181,7 @@ class Planner:
         items = [(group, item) for group in groups for item in group.items]
         if not items:
             self._plan.notes.append("a document refers to no images here: nothing to show of it")
+        windows = softcopy_windows(given.read()) if given.frames.sop_class_uid in PRESENTATION_STATES else ()
         for group, item in items:
             part = ReferencedInstance(
                 item.sop_instance_uid,
@@ -190,7 +196,8 @@ class Planner:
             if group.kind is GroupKind.PRESENTATION_REGION:
                 label = f"annotation {group.suffix}"
             place = (item.study_instance_uid, item.series_instance_uid)
-            self._add(Target(*place, part, group.frame_of_reference_uid, label, followed=True), 1)
+            space = group.frame_of_reference_uid
+            self._add(Target(*place, part, space, label, windows, followed=True), 1)
 
     def _said_by(self, event: object, target: Target) -> list[ReportedGroup]:
         """What the document says of images: at the content item that the reference names, or anywhere."""

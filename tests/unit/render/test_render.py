@@ -27,6 +27,7 @@ from tests.builders import phantom
 from tests.builders.images import FRAME_OF_REFERENCE, encoded, ultrasound
 from tests.builders.phantom import COLUMNS, NODULE_MM, NODULE_RADIUS_MM, ROWS, chest, pixel_of, pixels_of
 from tests.builders.presentation_states import annotation, graphic, presentation_state
+from tests.builders.segmentations import reference as reference_to
 
 CT, RTSTRUCT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.481.3"
 VOLUME = phantom.volume()
@@ -214,6 +215,28 @@ def test_a_presentation_state_shows_its_annotations_on_their_images() -> None:
     marks = drawn(render(said, inputs([*images, state]), Options(side=SIDE)))
     assert not tile(marks, 0, 0).any()
     assert tile(marks, 0, 1)[16, 200]
+
+
+def test_a_presentation_state_shows_its_images_with_its_window() -> None:
+    """Soft tissue, 40 HU, is black below one window and white above the other; frames are told apart."""
+    images = [chest(5), chest(6)]
+    state = presentation_state(images)
+    for image in images:
+        image.RescaleIntercept = -1024  # the builder of states takes it away
+    above, below = Dataset(), Dataset()
+    above.WindowCenter, above.WindowWidth = 500, 10
+    above.ReferencedImageSequence = [reference_to(images[0])]
+    below.WindowCenter, below.WindowWidth = -500, 10
+    below.ReferencedImageSequence = [reference_to(images[1])]
+    state.SoftcopyVOILUTSequence = [above, below]
+    said = reference(
+        ReferencedInstance(state.SOPInstanceUID, state.SOPClassUID), series_instance_uid="2.999.1.400"
+    )
+    rendered = render(said, inputs([*images, state]), Options(side=SIDE))
+    picture = np.asarray(Image.open(BytesIO(rendered.png)))
+    middle = (ROWS * 2, COLUMNS * 2)
+    assert picture[middle].tolist() == [0, 0, 0]
+    assert picture[middle[0], middle[1] + SIDE + 4].tolist() == [255, 255, 255]
 
 
 def shape(rendered: Rendered) -> tuple[int, int]:
