@@ -7,6 +7,7 @@ third-party library has one room.
     core            what happened, what is known of a study, and the references that follow from it: pure
     schema_files    topics and their schemas, as shipped in `schemas/`
     settings        what a site decides
+    asyncapi        the topics as an AsyncAPI document
     telemetry       every log event and metric, once
     input_files     files, folders and zips that a command is given
     wire            JSON and MessagePack: events, messages between studies, state entries

@@ -112,7 +112,7 @@ class Delayed(ImagingReferenceError):
     """A record that cannot be read now: another service is asked, and does not answer. Nothing is lost, and
     nothing overtakes it: the batch is rolled back and read again, with pauses, until it does.
 
-    Caught in one place, `stream.loop`.
+    Caught in one place, `stream.loop`; of a command it is the end.
     """
 
 

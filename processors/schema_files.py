@@ -41,6 +41,8 @@ class TopicSpec:
     no version is read by anyone else, or the value is no Avro."""
     config: Mapping[str, str]
     """Topic configuration as the broker writes it: every value a text."""
+    headers: Mapping[str, str]
+    """Headers of the records we write there, with what they say."""
 
 
 @cache
@@ -64,6 +66,12 @@ def schema_texts(topic: str) -> tuple[str, ...]:
     return tuple(versions[version].read_text("utf-8") for version in sorted(versions))
 
 
+def examples(topic: str) -> Mapping[str, str]:
+    """The examples of a topic's values: file name without its ending → JSON text."""
+    found = sorted((root() / topic / "examples").iterdir(), key=lambda entry: entry.name)
+    return {entry.name.removesuffix(".json"): entry.read_text("utf-8") for entry in found}
+
+
 def _read(name: str) -> TopicSpec:
     parsed = tomllib.loads((root() / name / "topic.toml").read_text("utf-8"))
     record = parsed["record"]
@@ -78,4 +86,5 @@ def _read(name: str) -> TopicSpec:
         schema_topic=record.get("schema_topic", ""),
         compatibility=record.get("compatibility", ""),
         config=MappingProxyType({option: str(value) for option, value in parsed["config"].items()}),
+        headers=MappingProxyType(parsed.get("headers", {})),
     )

@@ -17,7 +17,7 @@ from importlib import import_module, metadata
 
 import click
 
-from processors.errors import OperatorError
+from processors.errors import Delayed, OperatorError
 
 _COMMANDS = {
     "demo": "Show the whole thing at work, without Kafka or Docker.",
@@ -92,6 +92,8 @@ def _outcome() -> int:
         return _complain(error.format_message(), error.exit_code)
     except click.Abort:
         return _complain("interrupted", 130)
+    except Delayed as error:
+        return _complain(f"{error}: try again later", 1)
     except OperatorError as error:
         return _complain(str(error), error.exit_code)
     except OSError as error:

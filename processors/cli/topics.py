@@ -1,7 +1,8 @@
-"""`imaging-reference topics create|check`."""
+"""`imaging-reference topics create|check|describe`."""
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -35,3 +36,15 @@ def check(config: Path | None) -> None:
         click.echo(difference)
     if differences:
         raise Unavailable(f"{len(differences)} differences between the topics and what they should be")
+
+
+@command.command(epilog="Example: imaging-reference topics describe --config site.toml > asyncapi.json")
+@options.config
+def describe(config: Path | None) -> None:
+    """Print what senders and readers need to know of the topics, as an AsyncAPI 3 document."""
+    import json
+
+    from processors.asyncapi import document
+
+    version = metadata.version("imaging-reference-processors")
+    click.echo(json.dumps(document(options.settings_from(config), version), indent=2, ensure_ascii=False))

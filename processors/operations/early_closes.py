@@ -18,6 +18,7 @@ from processors.core.completeness import Rule
 from processors.core.policy import Policy
 from processors.operations.facts import revision_of
 from processors.settings import Settings
+from processors.stream.registries import writers_of
 from processors.stream.scan import Scan
 
 LATE = math.inf
@@ -126,10 +127,10 @@ def _quantile(needs_ms: Iterable[float], target: float) -> float:
 def early_closes(settings: Settings, target: float, since_ms: int | None = None) -> list[EarlyCloses]:
     """From the facts there are, or those since a time. A series is known from its first fact in there on."""
     observed = Observed(settings.policy())
-    topic = settings.topics.analytics
+    topic, writers = settings.topics.analytics, writers_of(settings)
     with Scan(settings.kafka) as scan:
         for record in scan.read(scan.extent([topic], since_ms)):
-            revision = revision_of(record)
+            revision = revision_of(record, writers)
             if revision is not None:
                 observed.take(revision.fact)
     return observed.report(target)

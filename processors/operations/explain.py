@@ -12,6 +12,7 @@ from processors.errors import NotFound
 from processors.operations.facts import Revision, header, revision_of
 from processors.pipeline.partitioning import home_of
 from processors.settings import Settings
+from processors.stream.registries import writers_of
 from processors.stream.scan import Scan
 
 RULES = {
@@ -40,6 +41,7 @@ def explain(settings: Settings, reference_id: str, study_instance_uid: str = "")
     wanted = reference_id.encode()
     found: dict[int, Revision] = {}
     latest: dict[str, str] = {}
+    writers = writers_of(settings)
     with Scan(settings.kafka) as scan:
         spans = scan.extent([topic])
         if study_instance_uid:
@@ -47,7 +49,7 @@ def explain(settings: Settings, reference_id: str, study_instance_uid: str = "")
             spans = {(topic, home): spans[topic, home]}
         for record in scan.read(spans):
             if ("ce_subject", wanted) in (record.headers or ()):
-                revision = revision_of(record)
+                revision = revision_of(record, writers)
                 if revision is not None:
                     found[revision.fact["revision"]] = revision
                     latest = _said(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from processors.avro.facts import decode_fact
+from processors.avro.registered import Writers
 from processors.errors import Refused
 from processors.pipeline.records import Record
 
@@ -25,10 +26,10 @@ def header(record: Record, name: str) -> str:
     return values[-1].decode(errors="replace") if values else ""
 
 
-def revision_of(record: Record) -> Revision | None:
+def revision_of(record: Record, writers: Writers | None = None) -> Revision | None:
     """None for what is no fact: anyone who may write can put a record there."""
     try:
-        fact = decode_fact(record.value or b"")
+        fact = decode_fact(record.value or b"", record.headers, writers)
     except Refused:
         return None
     return Revision(header(record, "ce_type").rpartition(".")[2], fact)

@@ -31,6 +31,7 @@ from processors.settings import Settings
 from processors.stream.client import group_of
 from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
+from processors.stream.registries import registry_of
 from processors.stream.wiring import Wiring, no_steps
 
 RESTART_S = 1.0
@@ -116,11 +117,9 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
 
 def _pipeline(settings: Settings, partitions: int) -> Pipeline:
     """Raises Unavailable where facts are to be framed and the registry does not know their schema."""
-    if not settings.schema_registry.url:
+    registry = registry_of(settings)
+    if registry is None:
         return pipeline_of(settings, partitions)
-    from processors.stream.registry import ConfluentRegistry  # noqa: PLC0415 (needs an extra)
-
-    registry = ConfluentRegistry(settings.schema_registry)
     framing = registry.fact_framing(settings.topics.analytics)
     return pipeline_of(settings, partitions, registry, framing)
 

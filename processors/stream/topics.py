@@ -22,6 +22,7 @@ from processors.errors import Unavailable
 from processors.schema_files import TopicSpec, topic_specs
 from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
+from processors.stream.registries import registry_of
 
 if TYPE_CHECKING:
     from processors.stream.registry import ConfluentRegistry
@@ -56,11 +57,10 @@ def check(settings: Settings) -> list[str]:
 
 def _registered(settings: Settings) -> Iterator[tuple[ConfluentRegistry, Wanted]]:
     """The topics whose schemas belong in the registry; none where there is no registry."""
-    if not settings.schema_registry.url:
+    found = registry_of(settings)
+    if found is None:
         return
-    from processors.stream.registry import ConfluentRegistry  # noqa: PLC0415 (needs an extra)
-
-    with closing(ConfluentRegistry(settings.schema_registry)) as registry:
+    with closing(found) as registry:
         for each in wanted(settings):
             if each.spec.compatibility:
                 yield registry, each

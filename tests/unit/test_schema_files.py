@@ -46,6 +46,7 @@ def test_a_wheel_s_own_folder_wins(packaged: Path) -> None:
             "heartbeats",
             "",
             {"retention.ms": "1000", "cleanup.policy": "delete"},
+            {},
         )
     }
 
