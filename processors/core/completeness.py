@@ -5,6 +5,7 @@ Rules of this file: clocks as values; time always comes in as a parameter, in ms
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from processors.core.policy import Completeness
@@ -33,7 +34,22 @@ def move_clock(series: SeriesState, at_ms: int, new_instance: bool, completeness
         series.first_ms = first_ms = at_ms
     else:
         series.last_ms = at_ms
-    quiet_at_ms = series.last_ms + quiet_ms
+    _set_due(series, first_ms, completeness)
+
+
+def move_clock_along(series: SeriesState, times_ms: Sequence[int], completeness: Completeness) -> None:
+    """New instances came at these times, each not before the last one nor a quiet time after it."""
+    move_clock(series, times_ms[0], True, completeness)
+    if series.first_ms is not None and series.last_ms == times_ms[0]:
+        series.last_ms = times_ms[-1]
+        _set_due(series, series.first_ms, completeness)
+    else:  # it goes on from what is known already
+        for at_ms in times_ms[1:]:
+            move_clock(series, at_ms, True, completeness)
+
+
+def _set_due(series: SeriesState, first_ms: int, completeness: Completeness) -> None:
+    quiet_at_ms = series.last_ms + completeness.quiet_ms
     stop_at_ms = first_ms + completeness.hard_stop_ms
     series.hard_stop = stop_at_ms < quiet_at_ms
     series.due_at_ms = stop_at_ms if series.hard_stop else quiet_at_ms

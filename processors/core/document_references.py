@@ -22,6 +22,7 @@ from processors.core.events import (
     ReportedItem,
     SubsetKind,
 )
+from processors.core.layers import resolved_header
 from processors.core.listing import list_items
 from processors.core.policy import Policy
 from processors.core.reference import Identifier, ImagingReference, Kind, WithdrawalReason
@@ -31,7 +32,6 @@ from processors.core.references import (
     endpoints_of,
     modality_concept,
 )
-from processors.core.series_headers import resolved_header
 from processors.core.standing import earliest, reasons_against_document
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
 from processors.core.vocabulary import is_report

@@ -30,8 +30,9 @@ from processors.core.events import (
     Stamp,
 )
 from processors.core.identity import name_hash
-from processors.core.series import CHUNK, NEVER, Copy, InstanceState, SeriesState
-from processors.core.series_headers import winning_layers
+from processors.core.instances import NEVER, InstanceState
+from processors.core.layers import winning_layers
+from processors.core.series import CHUNK, SeriesState
 from processors.core.study import (
     DUPLICATE,
     Disposition,
@@ -180,14 +181,14 @@ def _remember(study: StudyState, path: DocumentPath, until_us: int) -> bool:
 
 
 def _erase_instance(study: StudyState, series: SeriesState, sop_instance_uid: str, until_us: int) -> None:
-    before = series.instances[sop_instance_uid]
-    after = _remainder(before, until_us)
-    series.order[before.position] = after or InstanceState("", before.position)
-    series.changed.add(before.position)
+    before = series.instances.pop(sop_instance_uid)
+    after = before.since(until_us)
     if after is None:
-        del series.instances[sop_instance_uid]
+        series.order[before.position] = InstanceState("", InstanceHeader(), None, before.position)
+        series.touch(before.position)
     else:
-        series.instances[sop_instance_uid] = after
+        series.put(after)
+    series.changed.add(before.position)
     if before.stamp is not None and (after is None or after.stamp is None):
         series.seen -= 1
         study.left(sop_instance_uid, series.series_instance_uid)
@@ -198,31 +199,6 @@ def _erase_instance(study: StudyState, series: SeriesState, sop_instance_uid: st
         if kept:
             series.said[sop_instance_uid] = kept
     series.headers = _headers_of(series)
-    series.touch(before)
-
-
-def _remainder(instance: InstanceState, until_us: int) -> InstanceState | None:
-    """What of an instance happened later; None: nothing."""
-    after = InstanceState(instance.sop_instance_uid, instance.position)
-    if instance.stamp is not None:
-        layers = instance.layers or {instance.header: instance.stamp}
-        for header, stamp in layers.items():
-            if stamp.occurred_at_us > until_us:
-                after.say(header, stamp)
-    firsts = []
-    for source, copy in instance.copies.items():
-        kept = Copy(
-            tuple(t for t in copy.dated if t > until_us),
-            tuple(t for t in copy.undated if t > until_us),
-            copy.deleted_at_us if copy.deleted_at_us > until_us else NEVER,
-            tuple(t for t in copy.past if t > until_us),
-        )
-        firsts += [*kept.dated, *kept.past]
-        if kept != Copy():
-            after.hold(source, kept)
-    after.first_arrival_us = min(firsts, default=None)
-    after.latest_arrival_us = instance.latest_arrival_us if instance.latest_arrival_us > until_us else NEVER
-    return after if after.copies or after.stamp is not None else None
 
 
 def _headers_of(series: SeriesState) -> dict[SeriesHeader, Stamp]:

@@ -29,13 +29,13 @@ from processors.core.events import (
     Stamp,
     StudyUpdated,
 )
+from processors.core.layers import winning_layers
 from processors.core.selection_folding import (
     fold_emptied_selection,
     fold_selection,
     fold_selection_withdrawal,
 )
 from processors.core.series import NEW, REPEATED, Arrival, SeriesState
-from processors.core.series_headers import winning_layers
 from processors.core.standing import rejection_of
 from processors.core.study import (
     APPLIED,
@@ -46,6 +46,7 @@ from processors.core.study import (
     Origin,
     StudyState,
     canonical_uid_of,
+    count_inputs,
 )
 from processors.core.vocabulary import REPORTS
 from processors.errors import IgnoredReason, WarningCode
@@ -86,7 +87,7 @@ def fold_arrival(study: StudyState, event: InstanceArrived, origin: Origin, hide
     if series is None:
         series = study.open_series(event.series_instance_uid)
     arrival = series_fold.arrive(series, event)
-    _count_input(series, origin)
+    count_inputs(series, *origin)
     is_plain = event.expected is None and not event.warnings and not study.rejections
     if is_plain and event.instance.sop_class_uid not in REPORTS:
         if arrival is REPEATED:
@@ -159,16 +160,13 @@ def _mind_rejection(
 
 def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, _: bool) -> Effect:
     series = study.open_series(event.series_instance_uid)
-    before = series.instances.get(event.sop_instance_uid)
-    copy = before.copies.get(event.stamp.source) if before else None
-    known, changed = series_fold.delete(series, event.sop_instance_uid, event.stamp)
-    _count_input(series, origin)
-    instance = series.instances[event.sop_instance_uid]
-    if copy == instance.copies[event.stamp.source]:
+    deletion = series_fold.delete(series, event.sop_instance_uid, event.stamp)
+    count_inputs(series, *origin)
+    if not deletion.news:
         series.duplicates += 1
         return Effect(DUPLICATE)
-    effect = Effect(APPLIED if known else Disposition("ignored", IgnoredReason.UNKNOWN_INSTANCE))
-    if changed:
+    effect = Effect(APPLIED if deletion.known else Disposition("ignored", IgnoredReason.UNKNOWN_INSTANCE))
+    if deletion.changed:
         effect.opened = True
         path = DocumentPath(event.study_instance_uid, event.series_instance_uid, event.sop_instance_uid)
         if path in study.documents:
@@ -178,7 +176,7 @@ def _fold_deletion(study: StudyState, event: InstanceDeleted, origin: Origin, _:
 
 def _fold_completion(study: StudyState, event: SeriesCompleted, origin: Origin, _: bool) -> Effect:
     series = study.open_series(event.series_instance_uid)
-    _count_input(series, origin)
+    count_inputs(series, *origin)
     known = (series.completed, series.expected)
     series.completed = max(series.completed or event.stamp, event.stamp)
     if event.expected is not None:
@@ -360,15 +358,6 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
     _put_document(study, state)
     effect.now_documents.add(state.canonical_uid)
     return effect
-
-
-def _count_input(series: SeriesState, origin: Origin) -> None:
-    place, offset = origin
-    known = series.inputs.get(place)
-    if known is None:
-        series.inputs[place] = (offset, offset)
-    elif offset > known[1]:
-        series.inputs[place] = (known[0], offset)
 
 
 def _fold_erasure(study: StudyState, event: InstanceErased, _origin: Origin, _: bool) -> Effect:

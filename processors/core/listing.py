@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from processors.core.events import ReportedItem, SubsetKind
+from processors.core.instances import InstanceState
 from processors.core.policy import Policy
 from processors.core.reference import ReferencedInstance, WithdrawalReason
-from processors.core.series import InstanceState
 from processors.core.standing import reasons_against
 from processors.core.study import StudyState
 from processors.core.vocabulary import SEGMENTATIONS, WITHOUT_FRAMES

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from processors.core.events import DocumentPath, SeriesHeader, Stamp
-from processors.core.series import NEVER, Copy, InstanceState, SeriesState
-from processors.core.series_headers import winning_layers
+from processors.core.events import DocumentPath, InstanceHeader, SeriesHeader, Stamp
+from processors.core.instances import NEVER, NO_COPY, Copy, InstanceState
+from processors.core.layers import winning_layers
+from processors.core.series import SeriesState
 from processors.core.study import StudyState
 from processors.core.uid_changes import Routes
 
@@ -157,27 +158,22 @@ def _joined_series(
         for place, (first, last) in each.inputs.items():
             before = joined.inputs.get(place, (first, last))
             joined.inputs[place] = min(before[0], first), max(before[1], last)
-    joined.first_at_us = min((e.first_at_us for e in names if e.first_at_us is not None), default=None)
-    joined.last_at_us = max((e.last_at_us for e in names if e.last_at_us is not None), default=None)
     return joined
 
 
 def _joined_instance(sop: str, position: int, parts: Sequence[_Part]) -> InstanceState:
-    joined = InstanceState(sop, position)
-    firsts = []
-    for part in [part for part in parts if part.standing] or parts:
-        instance = part.instance
-        if instance.stamp is not None:
-            for header, stamp in (instance.layers or {instance.header: instance.stamp}).items():
-                joined.say(header, stamp)
-        for source, copy in instance.copies.items():
-            kept = _kept(copy, part.changed_at_us)
-            joined.hold(source, _joined_copy(joined.copies.get(source, Copy()), kept))
-        if instance.first_arrival_us is not None:
-            firsts.append(instance.first_arrival_us)
-        joined.latest_arrival_us = max(joined.latest_arrival_us, instance.latest_arrival_us)
-    joined.first_arrival_us = min(firsts, default=None)
-    return joined
+    layers: dict[InstanceHeader, Stamp] = {}
+    copies: dict[str, Copy] = {}
+    chosen = [part for part in parts if part.standing] or parts
+    for part in chosen:
+        for header, stamp in part.instance.layers.items():
+            layers[header] = max(layers.get(header, stamp), stamp)
+        for source, copy in part.instance.copies.items():
+            copies[source] = _joined_copy(copies.get(source, NO_COPY), _kept(copy, part.changed_at_us))
+    firsts = [at for part in chosen if (at := part.instance.first_arrival_us) is not None]
+    latest_arrival_us = max(part.instance.latest_arrival_us for part in chosen)
+    unknown = InstanceState(sop, InstanceHeader(), None, position)
+    return unknown.with_facts(layers, copies, min(firsts, default=None), latest_arrival_us)
 
 
 def _kept(copy: Copy, changed_at_us: int | None) -> Copy:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from processors.core import erasure
 from processors.core.events import DocumentPath, SelectionMade, Stamp
+from processors.core.layers import winning_layers
 from processors.core.moved_documents import put_documents
 from processors.core.moved_series import put_series
-from processors.core.series_headers import winning_layers
 from processors.core.study import CarriedState, SelectionKey, SelectionState, StudyState
 from processors.core.uid_changes import Routes
 

@@ -93,3 +93,9 @@ class Policy:
             if override.source in ("", source) and override.modality in ("", modality):
                 return override.completeness
         return self.completeness
+
+    @property
+    def shortest_wait_ms(self) -> int:
+        """No clock that an arrival sets runs out sooner."""
+        all_of_them = [self.completeness, *(override.completeness for override in self.overrides)]
+        return min(min(each.quiet_ms, each.hard_stop_ms) for each in all_of_them)

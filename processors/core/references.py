@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import NamedTuple
 
 from processors.core import identity
 from processors.core.body_sites import body_site
 from processors.core.events import Accession, Code, Concept, SeriesHeader, Stamp
+from processors.core.instances import InstanceState
+from processors.core.layers import resolved_header
 from processors.core.listing import list_items
 from processors.core.policy import Policy
 from processors.core.reference import (
+    WHOLE,
     Identifier,
     ImagingReference,
     Kind,
     ReferencedInstance,
     WithdrawalReason,
 )
-from processors.core.series import InstanceState, SeriesState
-from processors.core.series_headers import resolved_header
+from processors.core.series import SeriesState
 from processors.core.standing import earliest, rejection_of
 from processors.core.study import SelectionKey, StudyState
 from processors.core.vocabulary import DCM, MODALITIES, REPORTS
@@ -137,15 +140,18 @@ class SeriesView(NamedTuple):
     reference: ImagingReference
     members: list[InstanceState]
     """The instances listed (or, for `omit_when_complete`, meant)."""
+    first_instance_at_us: int | None
+    last_instance_at_us: int | None
+    """As `issued` counts: each instance's earliest dated arrival since its last deletion."""
 
 
 def of_series(study: StudyState, series: SeriesState, context: Context, policy: Policy) -> SeriesView | None:
     """The series' own reference; None while no instance that is no report has arrived."""
-    arrived = [i for i in series.order if i.stamp is not None and i.header.sop_class_uid not in REPORTS]
+    arrived = [i for i in series.order if i[2] is not None and i[1][0] not in REPORTS]  # stamp, SOP Class
     if not arrived:
         return None
     members, withdrawn = _standing(study, series, arrived, policy)
-    members.sort(key=_instance_order)
+    times = _times(members, withdrawn)
     header = resolved_header(series.headers) if series.headers else SeriesHeader()
     omit = policy.series_instances == "omit_when_complete" and withdrawn is None and is_complete(series)
     key = identity.series_key(study.study_instance_uid, series.series_instance_uid)
@@ -158,61 +164,65 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
         instances=() if omit else _listed(members),
         withdrawn=withdrawn,
         subject=context.subject,
-        issued=_issued(members, withdrawn, policy),
+        issued=instant_text(max(times), policy) if times else "",
         performers=header.performers,
         based_on=context.based_on,
         category=(modality_concept(header.modality),) if header.modality else (),
         series_number=header.series_number,
-        frame_of_reference_uid=common_frame_of_reference(i.header.frame_of_reference_uid for i in members),
+        frame_of_reference_uid=common_frame_of_reference({header[3] for _, header, _, _, _ in members}),
         body_site=body_site(header, policy.body_sites),
         endpoints=endpoints_of(members, policy),
         modality=header.modality,
     )
-    return SeriesView(reference, members)
+    return SeriesView(reference, members, min(times, default=None), max(times, default=None))
 
 
 def _listed(members: list[InstanceState]) -> tuple[ReferencedInstance, ...]:
-    return tuple(
-        ReferencedInstance(i.sop_instance_uid, i.header.sop_class_uid, i.header.number) for i in members
-    )
+    """Sorted by number, then UID; those without a number last."""
+    rows = [(header[1], uid, header[0]) for uid, header, _, _, _ in members]
+    numbered = sorted([row for row in rows if row[0] is not None])
+    if len(numbered) < len(rows):
+        numbered += sorted(row for row in rows if row[0] is None)
+    columns = [(uid, sop_class, number, *WHOLE) for number, uid, sop_class in numbered]
+    return tuple(map(_new, repeat(ReferencedInstance), columns))
 
 
-def _issued(members: list[InstanceState], withdrawn: WithdrawalReason | None, policy: Policy) -> str:
-    """The latest, over the listed instances, of each one's earliest arrival since its last deletion.
+_new = tuple.__new__
+"""Skips the constructor of a named tuple, for every instance of a series at every revision."""
+
+
+def _times(members: list[InstanceState], withdrawn: WithdrawalReason | None) -> list[int]:
+    """Each listed instance's earliest dated arrival since its last deletion, µs UTC.
 
     A withdrawn series shows what it would show had nothing been deleted.
     """
-    if withdrawn is None:
-        times = [i.issued_us for i in members if i.issued_us is not None]
-    else:
-        times = [i.first_arrival_us for i in members if i.first_arrival_us is not None]
-    return instant_text(max(times), policy) if times else ""
+    times = [stamp[0] for _, _, stamp, _, history in members if history is None and stamp]
+    if len(times) < len(members):
+        others = [member for member in members if member.history is not None]
+        more = (m.issued_us if withdrawn is None else m.first_arrival_us for m in others)
+        times += [time for time in more if time is not None]
+    return times
 
 
 def _standing(
     study: StudyState, series: SeriesState, arrived: list[InstanceState], policy: Policy
 ) -> tuple[list[InstanceState], WithdrawalReason | None]:
     """(those that stand, None), or (all, why) when none does."""
+    members = [i for i in arrived if i[4] is None or i.live]  # history
+    if len(members) == len(arrived) and not (study.rejections or study.moved):
+        return members, None
     hide = policy.hide_quality_rejections
     uid = series.series_instance_uid
-    if study.rejections or study.moved:
-        refused = {
-            i.sop_instance_uid: reason
-            for i in arrived
-            if (reason := rejection_of(study, uid, i.sop_instance_uid, i, hide)) is not None
-        }
-    else:
-        refused = {}
-    members = [i for i in arrived if i.live and i.sop_instance_uid not in refused]
+    refused = {
+        i.sop_instance_uid: reason
+        for i in arrived
+        if (reason := rejection_of(study, uid, i.sop_instance_uid, i, hide)) is not None
+    }
+    members = [i for i in members if i.sop_instance_uid not in refused]
     if members:
         return members, None
     reasons = [*refused.values(), *(WithdrawalReason.DELETED for i in arrived if not i.live)]
     return arrived, earliest(reasons)
-
-
-def _instance_order(instance: InstanceState) -> tuple[bool, int, str]:
-    number = instance.header.number
-    return (number is None, number or 0, instance.sop_instance_uid)
 
 
 def is_complete(series: SeriesState) -> bool:
@@ -223,10 +233,15 @@ def is_complete(series: SeriesState) -> bool:
     return series.completed is not None
 
 
-def common_frame_of_reference(uids: Iterable[str]) -> str:
+def common_frame_of_reference(distinct: set[str]) -> str:
     """The Frame of Reference UID that all have, else empty (MAPPING 2.1)."""
-    distinct = set(uids)
-    return distinct.pop() if len(distinct) == 1 else ""
+    return next(iter(distinct)) if len(distinct) == 1 else ""
+
+
+def holders(instances: Iterable[InstanceState]) -> set[str]:
+    """Sources that ever had a copy of one of these."""
+    once = {stamp[2] for _, _, stamp, _, history in instances if history is None and stamp}
+    return once.union(*[history.copies for _, _, _, _, history in instances if history is not None])
 
 
 def endpoints_of(instances: Iterable[InstanceState], policy: Policy) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from processors.core.events import DocumentPath
+from processors.core.instances import InstanceState
 from processors.core.reference import PRECEDENCE, WithdrawalReason
-from processors.core.series import InstanceState
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
 
 REVOKE = "REVOKE"

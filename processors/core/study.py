@@ -179,7 +179,7 @@ class StudyState:
         self.touched_selections: set[SelectionKey] = set()
         self.due_at_ms: int | None = None
         """No clock of this study runs out before; may be too early, never too late."""
-        self._place: dict[str, str] = {}
+        self.first_places: dict[str, str] = {}  # SOP UID → the first series it arrived in
         self._more_places: dict[str, set[str]] = {}
         self.families: dict[str, set[DocumentPath]] = {}
         """Canonical UID → copies."""
@@ -198,14 +198,14 @@ class StudyState:
 
     def places(self, sop_instance_uid: str) -> set[str]:
         """Series in which this SOP UID arrived; usually one."""
-        first = self._place.get(sop_instance_uid)
+        first = self.first_places.get(sop_instance_uid)
         if first is None:
             return set()
         return self._more_places.get(sop_instance_uid) or {first}
 
     def placed(self, sop_instance_uid: str, series_instance_uid: str) -> bool:
         """A new instance arrived in this series; True if the SOP UID is known in another one."""
-        first = self._place.setdefault(sop_instance_uid, series_instance_uid)
+        first = self.first_places.setdefault(sop_instance_uid, series_instance_uid)
         if first == series_instance_uid:
             return False
         self._more_places.setdefault(sop_instance_uid, {first}).add(series_instance_uid)
@@ -214,7 +214,7 @@ class StudyState:
     def left(self, sop_instance_uid: str, series_instance_uid: str) -> None:
         """An instance is no longer in this series."""
         places = self.places(sop_instance_uid) - {series_instance_uid}
-        self._place.pop(sop_instance_uid, None)
+        self.first_places.pop(sop_instance_uid, None)
         self._more_places.pop(sop_instance_uid, None)
         for place in sorted(places):
             self.placed(sop_instance_uid, place)
@@ -269,6 +269,16 @@ ANY_SERIES = "*"
 """Mark of documents with an item that no evidence places."""
 ANY_FRAME_OF_REFERENCE = "3d"
 """Mark of documents whose focus is whichever series has a frame of reference."""
+
+
+def count_inputs(series: SeriesState, place: Place, first: int, last: int | None = None) -> None:
+    """Records of these offsets are among those that the series comes from; `last` is `first` if not said."""
+    last = first if last is None else last
+    known = series.inputs.get(place)
+    if known is None:
+        series.inputs[place] = (first, last)
+    elif last > known[1]:
+        series.inputs[place] = (known[0], last)
 
 
 class Disposition(NamedTuple):

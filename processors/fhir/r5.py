@@ -119,17 +119,21 @@ def _instances(instances: tuple[ReferencedInstance, ...]) -> list[Content]:
         for uid in {instance.sop_class_uid for instance in instances}
         if uid
     }
-    rendered = []
-    for instance in instances:
-        entry: Content = {"uid": instance.sop_instance_uid}
-        if instance.number is not None:
-            entry["number"] = instance.number
-        if instance.sop_class_uid:
-            entry["sopClass"] = sop_classes[instance.sop_class_uid]
-        if instance[3:] != WHOLE:
-            entry = _detailed(entry, instance)
-        rendered.append(entry)
-    return rendered
+    return [
+        {"uid": each[0], "number": each[2], "sopClass": sop_classes[each[1]]}
+        if each[2] is not None and each[1] and each[3:] == WHOLE
+        else _instance(each, sop_classes)
+        for each in instances
+    ]
+
+
+def _instance(instance: ReferencedInstance, sop_classes: dict[str, Content]) -> Content:
+    entry: Content = {"uid": instance.sop_instance_uid}
+    if instance.number is not None:
+        entry["number"] = instance.number
+    if instance.sop_class_uid:
+        entry["sopClass"] = sop_classes[instance.sop_class_uid]
+    return entry if instance[3:] == WHOLE else _detailed(entry, instance)
 
 
 def _detailed(entry: Content, instance: ReferencedInstance) -> Content:

@@ -49,9 +49,6 @@ def _problems_r6(content: Content, whole: bool) -> list[str]:
     return [*validate(content, whole=whole, structure="R6"), *broken_invariants(content)]
 
 
-def with_meta(content: Content, version_id: int, last_updated: str) -> Content:
-    """The resource as published; `last_updated` is an instant. `content` stays as it is."""
-    meta = {"versionId": str(version_id), "lastUpdated": last_updated, **content.get("meta", {})}
-    return {"resourceType": content["resourceType"], "id": content["id"], "meta": meta} | {
-        element: value for element, value in content.items() if element != "meta"
-    }
+def meta_of(content: Content, version_id: int, last_updated: str) -> Content:
+    """`meta` as published; `last_updated` is an instant. `content` stays as it is."""
+    return {"versionId": str(version_id), "lastUpdated": last_updated, **content.get("meta", {})}

@@ -106,6 +106,11 @@ def _text_form(value: str) -> str:
     return "text" if value == value.strip() else "padded" if value.strip() else "blank"
 
 
+def prepare() -> None:
+    """Load the library now, so that no reference waits for it."""
+    _model("ImagingSelection")
+
+
 @cache
 def _model(structure: str) -> Any:
     if structure == "R6":

@@ -1,14 +1,14 @@
 """What one step gathers while its records are folded.
 
-Rules of this file: bookkeeping of a step. The reading clock is noted once a run of records of one partition,
-and outcomes are counted in a plain dictionary: both are on the way of every record.
+Rules of this file: bookkeeping of a step. Positions and the reading clock are noted once a run of records of
+one partition, and the commonest outcome is one number: all are on the way of every record.
 """
 
 from __future__ import annotations
 
 from processors.core.events import Document
-from processors.core.series import NEVER
-from processors.core.study import Disposition, Place
+from processors.core.instances import NEVER
+from processors.core.study import APPLIED, Disposition, Effect, Place
 from processors.pipeline.evaluation import Work
 from processors.pipeline.homes import Home
 from processors.pipeline.records import Record, Step
@@ -17,7 +17,18 @@ _NOWHERE: Place = ("", -1)
 
 
 class Batch:
-    __slots__ = ("arrived", "ended", "high_ms", "now_ms", "place", "reader", "step", "works")
+    __slots__ = (
+        "arrived",
+        "high_ms",
+        "now_ms",
+        "offset",
+        "place",
+        "plain",
+        "reader",
+        "step",
+        "waiting",
+        "works",
+    )
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -26,8 +37,13 @@ class Batch:
         """By study UID."""
         self.arrived: list[tuple[Record, Work, Document, Disposition]] = []
         """Documents, whose disposition evaluation decides."""
-        self.ended: dict[Disposition, int] = {}
+        self.waiting: list[Record] = []
+        """Of arrivals that are not folded yet, all of this place."""
+        self.plain = 0
+        """Records that were applied and had nothing else to say."""
         self.place = _NOWHERE
+        self.offset = 0
+        """Of the record at hand."""
         self.reader: Home | None = None
         """The home that the partition being read feeds."""
         self.high_ms = NEVER
@@ -36,19 +52,30 @@ class Batch:
     def turn(self, place: Place, reader: Home | None) -> None:
         """Records of another partition follow."""
         self._note_reading()
+        if self.place is not _NOWHERE:
+            self.step.moved[self.place] = self.offset + 1
         self.place, self.reader, self.high_ms = place, reader, NEVER
 
     def end(self) -> None:
         """No records follow."""
         self.turn(_NOWHERE, None)
-        self.step.dispositions.update(self.ended)
+        if self.plain:
+            self.step.dispositions[APPLIED] += self.plain
+
+    def end_as(self, effect: Effect) -> None:
+        """A record ended so."""
+        self.step.dispositions[effect.disposition] += 1
+        self.warn(effect)
+
+    def warn(self, effect: Effect) -> None:
+        for warning in effect.warnings:
+            self.step.events["warning", warning] += 1
 
     def time_of(self, timestamp_ms: int, occurred_at_us: int) -> int:
         """The record's time; -1, 0 and the future count as the event's own, at most now (CONTRACT 4)."""
-        if not 0 < timestamp_ms <= self.now_ms:
-            timestamp_ms = min(occurred_at_us // 1000, self.now_ms)
-        self.high_ms = max(self.high_ms, timestamp_ms)
-        return timestamp_ms
+        if 0 < timestamp_ms <= self.now_ms:
+            return timestamp_ms
+        return min(occurred_at_us // 1000, self.now_ms)
 
     def clock_ms(self) -> int:
         """The reading home's clock, this partition's last record included."""

@@ -11,6 +11,7 @@ from processors.avro.facts import SINGLE_OBJECT, FactFraming
 from processors.avro.registered import Registry, Writers
 from processors.dicom import ReadingPolicy
 from processors.errors import SettingsError
+from processors.fhir.skeleton import prepare
 from processors.pipeline.claim_checks import ClaimChecks
 from processors.pipeline.decode import Decoder
 from processors.pipeline.topology import Pipeline
@@ -37,7 +38,11 @@ def pipeline_of(
     registry: Registry | None = None,
     fact_framing: FactFraming = SINGLE_OBJECT,
 ) -> Pipeline:
-    """A topology for an intake of `partitions`. Raises SettingsError if the pseudonym key cannot be read."""
+    """A topology for an intake of `partitions`, ready to go: what is slow to load is loaded.
+
+    Raises SettingsError if the pseudonym key cannot be read.
+    """
+    prepare()
     return Pipeline(
         settings.policy(),
         decoder_of(settings, registry),

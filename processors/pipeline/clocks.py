@@ -6,7 +6,7 @@ read to its last stable offset, else the highest timestamp read from it; the hom
 
 from __future__ import annotations
 
-from processors.core.series import NEVER
+from processors.core.instances import NEVER
 from processors.core.study import Place
 
 

@@ -53,8 +53,6 @@ class Decoder:
         value, headers = record.value, record.headers
         if value is None:
             return Ignored(IgnoredReason.TOMBSTONE)
-        if not headers and value.startswith(b"{"):  # the way of nearly all records
-            return self._event(event_fields.decode(value), value)
         content_type = _content_type(record)
         if content_type == "application/dicom+json":
             return event_of_json(_model(value), *self._bare(record, value, now_ms))

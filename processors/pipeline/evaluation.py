@@ -14,11 +14,12 @@ from processors.core.completeness import Rule
 from processors.core.document_references import FamilyView, fragments, of_family
 from processors.core.erasure import forget_series, forget_study
 from processors.core.events import DocumentPath
+from processors.core.instances import NEVER
 from processors.core.moved_study import settle
 from processors.core.policy import Policy
 from processors.core.reference import WithdrawalReason
-from processors.core.references import Context, context_of, of_selection, of_series
-from processors.core.series import NEVER, SeriesState
+from processors.core.references import Context, context_of, holders, of_selection, of_series
+from processors.core.series import SeriesState
 from processors.core.study import (
     ANY_FRAME_OF_REFERENCE,
     ANY_SERIES,
@@ -176,17 +177,16 @@ class Evaluator:
             return
         reference = view.reference
         shown = set() if reference.withdrawn else {i.position for i in view.members}
-        before = set(range(series.published_upto)) - series.hidden
-        change = Change(len(shown - before), len(before - shown), len(series.changed & before & shown))
+        change = _change_of(series, shown)
         background = Background(
             closed_by=rule or "",
             expected_instances=series.expected_count,
-            first_instance_at_us=series.first_at_us,
-            last_instance_at_us=series.last_at_us,
+            first_instance_at_us=view.first_instance_at_us,
+            last_instance_at_us=view.last_instance_at_us,
             settle_from_ms=series.last_ms if rule and series.last_ms != NEVER else None,
             duplicates=series.duplicates,
             warnings=tuple(sorted(series.warnings)),
-            sources=tuple(sorted({s for i in view.members for s in i.copies})),
+            sources=tuple(sorted(holders(view.members))),
             inputs=series.inputs,
             traceparent=series.traceparent,
         )
@@ -302,6 +302,14 @@ class Evaluator:
         if published is not None:
             state.published = published
             work.study.touched_selections.add(key)
+
+
+def _change_of(series: SeriesState, shown: set[int]) -> Change:
+    """Counted by position; `shown`: those that a reference lists now."""
+    if not series.published_upto:
+        return Change(len(shown), 0, 0)
+    before = set(range(series.published_upto)) - series.hidden
+    return Change(len(shown - before), len(before - shown), len(series.changed & before & shown))
 
 
 def _patients_of(study: StudyState, context: Context) -> set[str]:

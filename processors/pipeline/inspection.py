@@ -16,8 +16,8 @@ from uuid import UUID
 from processors.avro.envelope import decode_state
 from processors.core import identity
 from processors.core.events import SeriesHeader
+from processors.core.layers import resolved_header
 from processors.core.series import Published, SeriesState
-from processors.core.series_headers import resolved_header
 from processors.core.study import SelectionKey, SelectionState, StudyState
 from processors.pipeline.dead_letters import instant_of
 from processors.wire import state as rows
@@ -109,6 +109,7 @@ def _last_revision(entries: Iterable[tuple[str, bytes]], wanted: str) -> int:
 
 def _of_series(study: StudyState, series: SeriesState, home: int) -> Known:
     header = resolved_header(series.headers) if series.headers else SeriesHeader()
+    times = [t for each in series.order if each.live and (t := each.issued_us) is not None]
     return {
         "study_instance_uid": study.study_instance_uid,
         "series_instance_uid": series.series_instance_uid,
@@ -118,8 +119,8 @@ def _of_series(study: StudyState, series: SeriesState, home: int) -> Known:
         "expected_instances": series.expected_count,
         "said_complete": series.completed is not None,
         "waiting": waiting_of(series),
-        "first_instance_at": _instant(series.first_at_us),
-        "last_instance_at": _instant(series.last_at_us),
+        "first_instance_at": _instant(min(times, default=None)),
+        "last_instance_at": _instant(max(times, default=None)),
         "duplicates": series.duplicates,
         "warnings": sorted(series.warnings),
         "inputs": _inputs(series.inputs),

@@ -22,7 +22,7 @@ from processors.core.reference import Identifier, ImagingReference, Kind, Withdr
 from processors.core.series import Published
 from processors.errors import DeadLetterCode
 from processors.fhir.datatypes import Content
-from processors.fhir.releases import R5, Release, with_meta
+from processors.fhir.releases import R5, Release, meta_of
 from processors.pipeline.dead_letters import described, instant_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Step
 from processors.wire.json_text import dump
@@ -102,8 +102,7 @@ class Publisher:
             change = _change(prior.members if prior else {}, members)
         event = _event_type(prior, withdrawn)
         headers = _headers(reference, self._release, revision, digest, event, now_ms, background.traceparent)
-        published_at = instant_of(now_ms)
-        value = dump(with_meta(content, revision, published_at))
+        value = with_meta(text, content, meta_of(content, revision, instant_of(now_ms)))
         key = reference.id.encode()
         step.outputs.append(OutputRecord(OutputTopic.FHIR, key, value, [*headers, _FHIR_JSON]))
         fact = self._fact(reference, revision, digest, background, change, now_ms)
@@ -288,6 +287,17 @@ def _event_type(prior: Published | None, withdrawn: str) -> str:
     if prior is None or prior.revision == 0:
         return "published"
     return "revised" if withdrawn or not prior.withdrawn else "revived"
+
+
+def with_meta(text: bytes, content: Content, meta: Content) -> bytes:
+    """The resource as published. `text`: of `content`, which begins with type, id and, if any, `meta`; a long
+    list of instances is not encoded a second time.
+    """
+    head = dump({element: content[element] for element in ("resourceType", "id")})[:-1]
+    before = b',"meta":' + dump(content["meta"]) if "meta" in content else b""
+    if not text.startswith(head + before):
+        raise ValueError("a resource begins with resourceType, id and meta")
+    return b"".join((head, b',"meta":', dump(meta), memoryview(text)[len(head) + len(before) :]))
 
 
 def _members(reference: ImagingReference) -> dict[str, int]:

@@ -58,6 +58,8 @@ class StateEntry(NamedTuple):
 class Step:
     """Everything one step wants done in one transaction."""
 
+    moved: dict[tuple[str, int], int] = field(default_factory=dict)
+    """(topic, partition) → next offset, of the partitions folded from: what the group commits."""
     outputs: list[OutputRecord] = field(default_factory=list)
     entries: list[StateEntry] = field(default_factory=list)
     dispositions: Counter[tuple[str, str]] = field(default_factory=Counter)

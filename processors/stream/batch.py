@@ -6,10 +6,9 @@ Rules of this file: sums and positions, no I/O; a new value a transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from processors.pipeline.dead_letters import Told, told_by
-from processors.pipeline.records import OutputTopic, Record, Step
+from processors.pipeline.records import OutputTopic, Step
 from processors.stream.offsets import Partition
 
 
@@ -24,11 +23,10 @@ class Batch:
         """(rule, ms) of each series that was closed."""
         self.dead_letters: list[Told] = []
 
-    def add(self, step: Step, records: Sequence[Record]) -> None:
-        moved = self.moved
-        for record in records:
-            moved[record[0], record[1]] = record[2] + 1
-        self.records += len(records)
+    def add(self, step: Step, records: int) -> None:
+        """A step that folded so many records."""
+        self.moved |= step.moved
+        self.records += records
         self.dispositions.update(step.dispositions)
         self.events.update(step.events)
         self.settled += step.settled

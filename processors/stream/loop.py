@@ -215,7 +215,7 @@ class Loop:
             part = Slice(records, start, self._slice_s)
             self._transaction.begin()
             step = self._topology.process(part, _now_ms())
-            self._write(step, records[start : part.end])
+            self._write(step, part.end - start)
             start = part.end
             if self._due():
                 self._commit()
@@ -225,7 +225,7 @@ class Loop:
                 break
         self._appetite.note(start, len(records))
 
-    def _write(self, step: Step, records: Sequence[Record]) -> None:
+    def _write(self, step: Step, records: int) -> None:
         self._wiring.steps("before_produce")
         self._transaction.write(step.outputs, step.entries)
         self._batch.add(step, records)
@@ -255,7 +255,7 @@ class Loop:
         step = self._topology.tick(now)
         if step.outputs or step.entries:
             self._transaction.begin()
-            self._write(step, ())
+            self._write(step, 0)
 
     def _pass_marks(self) -> None:
         """A transaction ends with a mark: it is committed as read, too, or the group keeps a lag of one."""

@@ -5,7 +5,10 @@ Rules of this file: the hot path of reading, some microseconds a record; no tran
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Message
 
 from processors import telemetry
 from processors.pipeline.records import Headers, Record
@@ -46,21 +49,28 @@ class Reader:
                 if (error := message.error()) is not None:
                     self._note(error, None, None, None)
             return []
-        records: list[Record] = []
-        append, read = records.append, self.read
-        new = tuple.__new__  # a third of the time of Record(…), for every record there is
-        for message in messages:
-            error = message.error()
-            topic, partition, offset = message.topic(), message.partition(), message.offset()
-            if error is not None:
-                self._note(error, topic, partition, offset)
-                continue
-            assert topic is not None and partition is not None and offset is not None  # noqa: PT018 (hot path)
-            read[topic, partition] = offset + 1
-            headers = message.headers()
-            said = _headers(headers) if headers else None
-            key, value, timestamp = message.key(), message.value(), message.timestamp()[1]
-            append(new(Record, (topic, partition, offset, timestamp, key, value, said)))
+        good = [message for message in messages if message.error() is None]
+        topics, partitions = list(map(Message.topic, good)), list(map(Message.partition, good))
+        offsets = list(map(Message.offset, good))
+        columns = zip(
+            topics,
+            partitions,
+            offsets,
+            [message.timestamp()[1] for message in good],
+            map(Message.key, good),
+            map(Message.value, good),
+            [_headers(said) if (said := message.headers()) else None for message in good],
+            strict=True,
+        )
+        records: list[Record] = list(
+            map(tuple.__new__, repeat(Record), columns)
+        )  # skips Record's constructor
+        last: Any = zip(zip(topics, partitions, strict=True), offsets, strict=True)
+        self.read |= {place: offset + 1 for place, offset in dict(last).items()}
+        if len(good) < len(messages):
+            for message in messages:
+                if (error := message.error()) is not None:
+                    self._note(error, message.topic(), message.partition(), message.offset())
         return records
 
     def ahead(self) -> dict[Partition, int]:
@@ -77,7 +87,7 @@ class Reader:
         code = error.code()
         if code == PARTITION_EOF:
             if topic is not None and partition is not None and offset is not None:
-                self.read[topic, partition] = offset
+                self.read[topic, partition] = max(offset, self.read.get((topic, partition), offset))
         elif error.fatal() or code == FATAL:
             raise PlaceLost(error.name())
         else:

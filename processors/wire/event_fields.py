@@ -40,7 +40,7 @@ Number = Annotated[int, Meta(ge=0, le=_INT_MAX)]
 FrameCount = Annotated[int, Meta(ge=1, le=_INT_MAX)]
 
 
-class EventFields(Struct, frozen=True, gc=False):
+class TypedFields(Struct, frozen=True, gc=False):
     """Members by their names; None: not said. UIDs and texts are as sent, not yet checked."""
 
     event: EventName
@@ -63,6 +63,20 @@ class EventFields(Struct, frozen=True, gc=False):
     accession_number: str | None = None
     issuer_of_accession_number: str | None = None
     number_of_series_related_instances: Number | None = None
+
+
+class ArrivalFields(TypedFields, frozen=True, gc=False):
+    """An arrival with typed fields and no object: nearly all events."""
+
+    event: Literal["instance.arrived"]
+    dataset: None = None
+    document: None = None
+    uri: None = None
+
+
+class EventFields(TypedFields, frozen=True, gc=False):
+    """Any event but a correction."""
+
     dataset: dict[str, Any] | None = None
     document: bytes | None = None
     uri: str | None = None
@@ -147,6 +161,9 @@ def mend(members: Mapping[str, Any]) -> MendedFields:
 
 
 _decoder = msgspec.json.Decoder(EventFields)
+arrival_fields = msgspec.json.Decoder(ArrivalFields).decode
+"""Raises one of `NO_ARRIVAL` for anything else, which `decode` reads, or refuses with the reason."""
+NO_ARRIVAL = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _Object = dict[str, Any] | None
 _IDENTITY = ("study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid")
 _PRIOR = CorrectionFields.__struct_fields__[-5:]

@@ -27,16 +27,16 @@ import msgspec
 from processors.core.events import (
     Document,
     DocumentPath,
-    InstanceHeader,
     SelectionMade,
     SeriesHeader,
     Stamp,
 )
-from processors.core.series import CHUNK, Copy, InstanceState, Published, SeriesState
+from processors.core.instances import InstanceState
+from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 
-FORMAT = 2
+FORMAT = 3
 
 _encode = msgspec.msgpack.Encoder().encode
 _Inputs = list[tuple[str, int, int, int]]
@@ -68,17 +68,7 @@ class _SeriesRow(NamedTuple):
     duplicates: int
     warnings: list[str]
     inputs: _Inputs
-    first_at_us: int | None
-    last_at_us: int | None
     traceparent: bytes
-
-
-class _InstanceRow(NamedTuple):
-    sop_instance_uid: str
-    header: InstanceHeader
-    stamp: Stamp | None
-    more: tuple[dict[str, Copy], int | None, int, list[tuple[InstanceHeader, Stamp]] | None] | None
-    """Copies, first and latest arrival, layers; None: one dated copy, arrived once, at the stamp's time."""
 
 
 _SaidRows = list[tuple[str, list[tuple[SeriesHeader, Stamp]]]]
@@ -115,7 +105,7 @@ class _SelectionRow(NamedTuple):
 _study = msgspec.msgpack.Decoder(_StudyRow).decode
 _rejections = msgspec.msgpack.Decoder(_RejectionRows).decode
 _series = msgspec.msgpack.Decoder(_SeriesRow).decode
-_chunk = msgspec.msgpack.Decoder(list[_InstanceRow]).decode
+_chunk = msgspec.msgpack.Decoder(list[InstanceState]).decode
 _document = msgspec.msgpack.Decoder(_DocumentRow).decode
 _ledger = msgspec.msgpack.Decoder(dict[str, _LedgerRow]).decode
 _said = msgspec.msgpack.Decoder(_SaidRows).decode
@@ -192,17 +182,12 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
         series.duplicates,
         sorted(series.warnings),
         [(t, p, first, last) for (t, p), (first, last) in series.inputs.items()],
-        series.first_at_us,
-        series.last_at_us,
         series.traceparent,
     )
     yield Row(f"{uid}|x|{series.series_instance_uid}", _encode(row), series.due_at_ms)
     for chunk in series.dirty_chunks:
         instances = series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
-        yield Row(
-            f"{uid}|c|{series.series_instance_uid}|{chunk:06d}",
-            _encode([_instance_row(i) for i in instances]),
-        )
+        yield Row(f"{uid}|c|{series.series_instance_uid}|{chunk:06d}", _encode(instances))
     for chunk in series.dirty_said:
         said = [
             (i.sop_instance_uid, list(series.said[i.sop_instance_uid].items()))
@@ -213,22 +198,6 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
     series.touched = False
     series.dirty_chunks.clear()
     series.dirty_said.clear()
-
-
-def _instance_row(instance: InstanceState) -> _InstanceRow:
-    stamp = instance.stamp
-    if stamp is not None and instance.layers is None and len(instance.copies) == 1:
-        at_us = stamp.occurred_at_us
-        times = (instance.first_arrival_us, instance.latest_arrival_us)
-        if times == (at_us, at_us) and instance.copies.get(stamp.source) == Copy((at_us,)):
-            return _InstanceRow(instance.sop_instance_uid, instance.header, stamp, None)
-    more = (
-        instance.copies,
-        instance.first_arrival_us,
-        instance.latest_arrival_us,
-        list(instance.layers.items()) if instance.layers is not None else None,
-    )
-    return _InstanceRow(instance.sop_instance_uid, instance.header, stamp, more)
 
 
 def _document_rows(study: StudyState, path: DocumentPath) -> Iterator[Row]:
@@ -295,8 +264,8 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
             _READ[kind](study, rest, body)
     for series_uid, _, body in sorted(chunks):
         series = study.open_series(series_uid)
-        for row in _chunk(body):
-            _read_instance(study, series, row)
+        for instance in _chunk(body):
+            _read_instance(study, series, instance)
     dues = [series.due_at_ms for series in study.series.values() if series.due_at_ms is not None]
     for waiting in (study.documents, study.carried):
         dues += [state.due_at_ms for state in waiting.values() if state.due_at_ms is not None]
@@ -329,7 +298,6 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     series.hidden, series.changed = set(row.hidden), set(row.changed)
     series.duplicates, series.warnings = row.duplicates, set(row.warnings)
     series.inputs = {(t, p): (first, last) for t, p, first, last in row.inputs}
-    series.first_at_us, series.last_at_us = row.first_at_us, row.last_at_us
     series.traceparent = row.traceparent
 
 
@@ -337,24 +305,14 @@ def _read_said(study: StudyState, rest: list[str], body: bytes) -> None:
     study.open_series(rest[0]).said.update({sop: dict(said) for sop, said in _said(body)})
 
 
-def _read_instance(study: StudyState, series: SeriesState, row: _InstanceRow) -> None:
-    if not row.sop_instance_uid:  # it was erased; the others keep their positions
-        series.order.append(InstanceState("", len(series.order)))
+def _read_instance(study: StudyState, series: SeriesState, instance: InstanceState) -> None:
+    series.order.append(instance)
+    if not instance.sop_instance_uid:  # it was erased; the others keep their positions
         return
-    instance = series.instance(row.sop_instance_uid)
-    instance.header, instance.stamp = row.header, row.stamp
-    if row.more is not None:
-        copies, instance.first_arrival_us, instance.latest_arrival_us, layers = row.more
-        for source, copy in copies.items():
-            instance.hold(source, copy)
-        instance.layers = dict(layers) if layers is not None else None
-    elif row.stamp is not None:
-        at_us = row.stamp.occurred_at_us
-        instance.hold(row.stamp.source, Copy((at_us,)))
-        instance.first_arrival_us = instance.latest_arrival_us = at_us
-    if row.stamp is not None:
+    series.instances[instance.sop_instance_uid] = instance
+    if instance.stamp is not None:
         series.seen += 1
-        study.placed(row.sop_instance_uid, series.series_instance_uid)
+        study.placed(instance.sop_instance_uid, series.series_instance_uid)
 
 
 def _read_document(study: StudyState, rest: list[str], body: bytes) -> None:

@@ -13,6 +13,12 @@ from processors.errors import DeadLetterCode, Refused, WarningCode
 
 Warnings = tuple[str, ...]
 
+
+def once(warnings: Warnings) -> Warnings:
+    """Each of them, in order."""
+    return tuple(dict.fromkeys(warnings))
+
+
 STUDY = "(0020,000D)"
 SERIES = "(0020,000E)"
 SOP_INSTANCE = "(0008,0018)"

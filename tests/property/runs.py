@@ -40,9 +40,7 @@ policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT))
 def member(policy: Policy, decoder: Decoder | None = None) -> MemoryMember:
     """Forgets every study at once, so that each step reads its state from the store."""
     decoder = decoder or Decoder(ReadingPolicy())
-    return MemoryMember(
-        lambda: Pipeline(policy, decoder, PARTITIONS, INTAKE, cached_instances=0), PARTITIONS, INTAKE
-    )
+    return MemoryMember(lambda: Pipeline(policy, decoder, PARTITIONS, INTAKE, b"", 0), PARTITIONS, INTAKE)
 
 
 def latest(outputs: list[OutputRecord]) -> tuple[References, References]:

@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from processors.core.events import InstanceHeader, SeriesHeader, Stamp
-from processors.core.series import CHUNK, NEVER, NEW, REPEATED, Copy, SeriesState, arrive, delete
-from processors.core.series_headers import resolved_header, winning_layers
+from processors.core.instances import NEVER, Copy
+from processors.core.layers import resolved_header, winning_layers
+from processors.core.series import CHUNK, NEW, REPEATED, SeriesState, arrive, delete
 from tests.builders.events import CT, DAY_US, HEADER, SERIES, arrived, deleted, stamp
 
 
@@ -41,18 +42,17 @@ def test_an_undated_arrival_makes_a_copy_live_and_gives_no_time() -> None:
     arrive(series, arrived(dated=False, at_s=2))
     instance = series.instances["3.1"]
     assert (instance.live, instance.issued_us, instance.first_arrival_us) == (True, None, None)
-    assert series.first_at_us is None
     assert instance.copies["PACS_A"] == Copy((), (DAY_US + 2_000_000,))
     delete(series, "3.1", stamp(2, removal=True))
-    assert not instance.live, "removal wins over arrival at the same time"
+    assert not series.instances["3.1"].live, "removal wins over arrival at the same time"
 
 
 def test_every_source_must_delete_its_own_copy() -> None:
     series = SeriesState(SERIES)
     arrive(series, arrived(at_s=1))
     arrive(series, arrived(at_s=2, source="PACS_B"))
-    instance = series.instances["3.1"]
     delete(series, "3.1", stamp(3, "PACS_A", removal=True))
+    instance = series.instances["3.1"]
     assert instance.live
     assert instance.issued_us == DAY_US + 2_000_000, "since the last deletion of each live copy"
     assert instance.first_arrival_us == DAY_US + 1_000_000, "of all, for a withdrawn series"
@@ -99,14 +99,14 @@ def _fold(series: SeriesState, event: object) -> None:
 @pytest.mark.parametrize(
     ("before", "source", "expected"),
     [
-        ([], "PACS_A", (False, False)),
-        ([arrived()], "PACS_A", (True, True)),
-        ([arrived()], "PACS_B", (True, False)),
-        ([arrived(), arrived(source="PACS_B")], "PACS_B", (True, True)),
-        ([arrived(), deleted(at_s=9)], "PACS_A", (True, False)),
+        ([], "PACS_A", (True, False, False)),
+        ([arrived()], "PACS_A", (True, True, True)),
+        ([arrived()], "PACS_B", (True, True, False)),
+        ([arrived(), arrived(source="PACS_B")], "PACS_B", (True, True, True)),
+        ([arrived(), deleted(at_s=9)], "PACS_A", (False, True, False)),
     ],
 )
-def test_what_a_deletion_did(before: list[object], source: str, expected: tuple[bool, bool]) -> None:
+def test_what_a_deletion_did(before: list[object], source: str, expected: tuple[bool, bool, bool]) -> None:
     series = SeriesState(SERIES)
     for each in before:
         _fold(series, each)
@@ -204,3 +204,15 @@ def test_an_instance_known_from_a_deletion_only_was_not_seen() -> None:
     )
     arrive(series, arrived(at_s=4))
     assert (series.seen, series.instances["3.1"].live) == (1, False)
+
+
+def test_an_instance_that_is_as_if_it_had_arrived_once_needs_no_history() -> None:
+    series = SeriesState(SERIES)
+    arrive(series, arrived(at_s=2))
+    once = series.instances["3.1"]
+    assert once.history is None
+    assert arrive(series, arrived(at_s=2)) == REPEATED
+    assert series.instances["3.1"] is once
+    delete(series, "3.1", stamp(1, "PACS_B", removal=True))
+    assert series.instances["3.1"].history is not None
+    assert series.instances["3.1"].shown == once.shown

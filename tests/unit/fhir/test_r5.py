@@ -12,7 +12,6 @@ from processors.core.checks import check
 from processors.core.events import Code, Concept, Performer, Region
 from processors.core.reference import ReferencedInstance, WithdrawalReason
 from processors.fhir import r5
-from processors.fhir.releases import with_meta
 from processors.fhir.skeleton import validate
 from tests.builders.references import DCM, ID, LEAST, MOST, SEG, US
 
@@ -207,17 +206,6 @@ def test_status_and_reason_go_together(reason: WithdrawalReason | None, status: 
     content = r5.render(LEAST._replace(withdrawn=reason))
     tags = content.get("meta", {}).get("tag", [])
     assert (content["status"], [tag["code"] for tag in tags]) == (status, [reason] if reason else [])
-
-
-def test_meta_of_a_publication_is_beside_the_content() -> None:
-    content = r5.render(MOST)
-    published = with_meta(content, 4, "2025-01-02T03:04:06.000Z")
-    meta = dict(published["meta"])
-    assert list(meta) == ["versionId", "lastUpdated", "tag"]
-    assert (meta.pop("versionId"), meta.pop("lastUpdated")) == ("4", "2025-01-02T03:04:06.000Z")
-    assert published | {"meta": meta} == content == EXPECTED_MOST
-    bare = with_meta(r5.render(LEAST), 1, "2025-01-02T03:04:06Z")
-    assert list(bare)[:3] == ["resourceType", "id", "meta"]
 
 
 def test_a_multipoint_is_a_point_each() -> None:

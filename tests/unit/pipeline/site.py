@@ -69,7 +69,7 @@ class Site:
         policy = policy or Policy()
         decoder = Decoder(ReadingPolicy())
         self.member = MemoryMember(
-            lambda: Pipeline(policy, decoder, partitions, INTAKE, key), partitions, INTAKE
+            lambda: Pipeline(policy, decoder, partitions, INTAKE, key, 1_000), partitions, INTAKE
         )
         self.partitions = partitions
         self.now_ms = START_MS

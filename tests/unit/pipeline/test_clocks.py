@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.core.series import NEVER
+from processors.core.instances import NEVER
 from processors.pipeline.clocks import HomeClock
 
 A, B = ("dicom-instances", 0), ("dicom-reports", 0)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+from collections.abc import Callable
 
 import pytest
 
 from processors.core.events import Region
+from processors.core.reference import ImagingReference
+from processors.fhir import r4, r5, r6
+from processors.fhir.datatypes import Content
+from processors.fhir.releases import meta_of
 from processors.pipeline import publishing
+from processors.pipeline.publishing import with_meta
 from processors.pipeline.records import OutputTopic
+from processors.wire.json_text import dump
 from tests.builders.events import STUDY as CORE_STUDY
 from tests.builders.events import arrived, deleted, document, item, key_images, reported
+from tests.builders.references import LEAST, MOST
 from tests.unit.pipeline.site import (
     SERIES,
     START_MS,
@@ -52,6 +61,28 @@ def test_cloudevents_and_routing_headers() -> None:
     assert (resource_record.key, fact_record.key) == (resource["id"].encode(), STUDY.encode())
     assert resource["meta"] == {"versionId": "1", "lastUpdated": "2026-01-02T10:00:10.000Z"}
     assert fact["published_at"] == (START_MS + 10_000) * 1000
+
+
+@pytest.mark.parametrize("reference", [LEAST, MOST], ids=["least", "most"])
+@pytest.mark.parametrize("render", [r5.render, r4.render, r6.render], ids=["R5", "R4", "R6"])
+def test_meta_of_a_publication_is_put_into_the_text(
+    render: Callable[[ImagingReference], Content], reference: ImagingReference
+) -> None:
+    content = render(reference)
+    meta = meta_of(content, 4, "2025-01-02T03:04:06.000Z")
+    published = json.loads(with_meta(dump(content), content, meta))
+    assert list(published)[:3] == ["resourceType", "id", "meta"]
+    assert list(published["meta"])[:2] == ["versionId", "lastUpdated"]
+    assert published["meta"] == {"versionId": "4", "lastUpdated": "2025-01-02T03:04:06.000Z"} | content.get(
+        "meta", {}
+    )
+    assert published | {"meta": content.get("meta")} == content | {"meta": content.get("meta")}
+
+
+def test_meta_has_its_place() -> None:
+    content = {"id": "1", "resourceType": "Basic"}
+    with pytest.raises(ValueError, match="begins with resourceType"):
+        with_meta(dump(content), content, {})
 
 
 def test_the_life_of_a_reference() -> None:

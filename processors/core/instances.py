@@ -1,0 +1,196 @@
+"""What is known of one SOP Instance: its header, and each source's copy of it.
+
+Rules of this file: immutable values and their merge, pure; which series they are of is `core.series`' part.
+
+The merge is commutative, associative and idempotent because everything kept is one of
+  a set              arrival times of a source's copy, and those that its last deletion ended
+  a maximum          the last deletion, the latest arrival, the stamp under which a header was last said
+  a minimum          the first arrival
+and what loses for good is dropped only when nothing still to come could make it win.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from processors.core.events import InstanceArrived, InstanceHeader, Stamp
+from processors.core.layers import resolved_instance, winning_layers
+
+NEVER = -(2**62)
+"""Earlier than any time in microseconds or milliseconds."""
+
+
+class Copy(NamedTuple):
+    """One source's copy of an instance; times in µs UTC, sorted, all later than `deleted_at_us`."""
+
+    dated: tuple[int, ...] = ()
+    undated: tuple[int, ...] = ()
+    deleted_at_us: int = NEVER
+    past: tuple[int, ...] = ()
+    """Dated arrivals that the deletion ended: the earliest is what a withdrawn series shows."""
+
+    @property
+    def live(self) -> bool:
+        return bool(self.dated or self.undated)
+
+    def arrived(self, at_us: int, dated: bool) -> Copy:
+        """With one more arrival; removal wins over arrival at the same time."""
+        if at_us <= self.deleted_at_us:
+            gone = dated and at_us not in self.past
+            return self._replace(past=tuple(sorted((*self.past, at_us)))) if gone else self
+        if dated:
+            return self if at_us in self.dated else self._replace(dated=tuple(sorted((*self.dated, at_us))))
+        return self if at_us in self.undated else self._replace(undated=tuple(sorted((*self.undated, at_us))))
+
+    def deleted(self, at_us: int) -> Copy:
+        if at_us <= self.deleted_at_us:
+            return self
+        return Copy(
+            tuple(t for t in self.dated if t > at_us),
+            tuple(t for t in self.undated if t > at_us),
+            at_us,
+            (*self.past, *(t for t in self.dated if t <= at_us)),
+        )
+
+    def since(self, until_us: int) -> Copy:
+        """What of it happened later."""
+        return Copy(
+            tuple(t for t in self.dated if t > until_us),
+            tuple(t for t in self.undated if t > until_us),
+            self.deleted_at_us if self.deleted_at_us > until_us else NEVER,
+            tuple(t for t in self.past if t > until_us),
+        )
+
+
+NO_COPY = Copy()
+
+
+class History(NamedTuple):
+    """What is kept of an instance that did not simply arrive once, dated, from one source."""
+
+    copies: dict[str, Copy]
+    """By source."""
+    first_arrival_us: int | None = None
+    """Earliest dated arrival ever: what a withdrawn series shows."""
+    latest_arrival_us: int = NEVER
+    layers: tuple[tuple[InstanceHeader, Stamp], ...] = ()
+    """All headers still in play, when there is more than one."""
+
+
+class InstanceState(NamedTuple):
+    """One SOP Instance of one series, as it is stored: a change makes another one.
+
+    Nearly all arrive once. Then `history` is None, and header and stamp say everything.
+    """
+
+    sop_instance_uid: str
+    """Empty: it was erased, and its position stays."""
+    header: InstanceHeader
+    stamp: Stamp | None
+    """Of the header; None: never arrived (known from a deletion only)."""
+    position: int
+    history: History | None = None
+
+    @property
+    def copies(self) -> dict[str, Copy]:
+        """By source; not to be changed."""
+        if self.history is not None:
+            return self.history.copies
+        return {self.stamp.source: Copy((self.stamp.occurred_at_us,))} if self.stamp else {}
+
+    @property
+    def live(self) -> bool:
+        """Some source that announced it has not deleted its copy."""
+        if self.history is None:
+            return self.stamp is not None
+        return any(copy.live for copy in self.history.copies.values())
+
+    @property
+    def issued_us(self) -> int | None:
+        """Earliest dated arrival among live copies, each since its own last deletion."""
+        if self.history is None:
+            return self.stamp.occurred_at_us if self.stamp else None
+        return min((copy.dated[0] for copy in self.history.copies.values() if copy.dated), default=None)
+
+    @property
+    def first_arrival_us(self) -> int | None:
+        if self.history is None:
+            return self.stamp.occurred_at_us if self.stamp else None
+        return self.history.first_arrival_us
+
+    @property
+    def latest_arrival_us(self) -> int:
+        if self.history is None:
+            return self.stamp.occurred_at_us if self.stamp else NEVER
+        return self.history.latest_arrival_us
+
+    @property
+    def layers(self) -> dict[InstanceHeader, Stamp]:
+        """Headers in play, each with the stamp that it was said last under."""
+        if self.history is not None and self.history.layers:
+            return dict(self.history.layers)
+        return {self.header: self.stamp} if self.stamp else {}
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What a reference may show of it."""
+        return self.live, self.issued_us, self.header, self.first_arrival_us
+
+    def repeats(self, event: InstanceArrived) -> bool:
+        """The event that it arrived by came again. False: it may have all the same."""
+        once = self.history is None and event.dated
+        return once and self.stamp == event.stamp and self.header == event.instance
+
+    def arrived(self, event: InstanceArrived) -> tuple[InstanceState, bool]:
+        """With one more arrival; True if another header was said of the same path (a content conflict)."""
+        stamp, layers, at_us = event.stamp, self.layers, event.stamp.occurred_at_us
+        if self.stamp is None and self.history is None and event.dated:
+            return InstanceState(self.sop_instance_uid, event.instance, stamp, self.position), False
+        conflict = bool(layers) and event.instance not in layers
+        layers[event.instance] = max(layers.get(event.instance, stamp), stamp)
+        first = self.first_arrival_us
+        if event.dated and (first is None or at_us < first):
+            first = at_us
+        copies = {
+            **self.copies,
+            stamp.source: self.copies.get(stamp.source, NO_COPY).arrived(at_us, event.dated),
+        }
+        return self.with_facts(layers, copies, first, max(self.latest_arrival_us, at_us)), conflict
+
+    def deleted(self, stamp: Stamp) -> InstanceState:
+        """Without the copy of the stamp's source, as of then."""
+        copy = self.copies.get(stamp.source, NO_COPY).deleted(stamp.occurred_at_us)
+        copies = {**self.copies, stamp.source: copy}
+        return self.with_facts(self.layers, copies, self.first_arrival_us, self.latest_arrival_us)
+
+    def since(self, until_us: int) -> InstanceState | None:
+        """What of it happened later; None: nothing."""
+        layers = {header: stamp for header, stamp in self.layers.items() if stamp.occurred_at_us > until_us}
+        copies = {
+            source: kept for source, copy in self.copies.items() if (kept := copy.since(until_us)) != NO_COPY
+        }
+        if not layers and not copies:
+            return None
+        first = min((t for copy in copies.values() for t in (*copy.dated, *copy.past)), default=None)
+        latest = self.latest_arrival_us if self.latest_arrival_us > until_us else NEVER
+        return self.with_facts(layers, copies, first, latest)
+
+    def with_facts(
+        self,
+        layers: dict[InstanceHeader, Stamp],
+        copies: dict[str, Copy],
+        first_arrival_us: int | None,
+        latest_arrival_us: int,
+    ) -> InstanceState:
+        """The same path, with these facts; equal facts are equal values, so without a history if possible."""
+        header = resolved_instance(layers)
+        stamp = max(layers.values(), default=None)
+        kept = winning_layers(layers)
+        if stamp is not None and len(kept) == 1:
+            at_us = stamp.occurred_at_us
+            once = copies == {stamp.source: Copy((at_us,))}
+            if once and (first_arrival_us, latest_arrival_us) == (at_us, at_us):
+                return InstanceState(self.sop_instance_uid, header, stamp, self.position)
+        more = tuple(kept.items()) if len(kept) > 1 else ()
+        history = History(copies, first_arrival_us, latest_arrival_us, more)
+        return InstanceState(self.sop_instance_uid, header, stamp, self.position, history)
