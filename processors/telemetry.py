@@ -119,6 +119,12 @@ _source_records = Counter(
     ["source"],
     registry=REGISTRY,
 )
+_commitments = Counter(
+    "imaging_reference_commitments",
+    "Objects that Storage Commitment was asked for, by answer (committed, failed).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 _source_left_out = Counter(
     "imaging_reference_source_left_out",
     "What a source met and could not send, by rule.",
@@ -317,6 +323,15 @@ def source_left_out(source: str, rule: str, **where: int | str) -> None:
     """`where`: what finds the thing again without naming a patient: an inode, a position, a SOP class."""
     _source_left_out.labels(source, rule).inc()
     _log.warning("source_left_out", source=source, rule=rule, **where)
+
+
+def commitment_reported(committed: int, failed: int, delivered: bool) -> None:
+    """`delivered`: whoever asked has the report."""
+    if delivered:
+        _commitments.labels("committed").inc(committed)
+        _commitments.labels("failed").inc(failed)
+    log = _log.info if delivered else _log.warning
+    log("commitment_reported", committed=committed, failed=failed, delivered=delivered)
 
 
 def source_waiting(source: str, reason: str) -> None:

@@ -48,13 +48,40 @@ def folder(folders: tuple[Path, ...], config: Path | None) -> None:
         source.FolderSource(folders, own.source, own.settle_s, ledger, forwarder).run()
 
 
-def _extra(name: str) -> ModuleType:
-    """The source's module, if its extra is installed."""
+@command.command(epilog="Example: imaging-reference source dimse --config site.toml")
+@options.config
+def dimse(config: Path | None) -> None:
+    """Receive objects (C-STORE), procedure steps (MPPS) and availability notices (IAN) as a DICOM AE.
+
+    Success is answered when the broker has the event. Pixel data is not kept, and Storage Commitment promises
+    the event only.
+    """
+    source = _extra("dimse.server", "dimse")
+    settings = options.settings_from(config)
+    options.log_as(settings)
+    own = settings.dimse
+    from processors import telemetry
+    from processors.sources.forwarding import until_signalled
+    from processors.sources.ledger import Ledger
+    from processors.stream.input_producer import InputProducer
+
+    producer = InputProducer(settings, prompt=True, timeout_s=own.publish_timeout_s)
+    ledger = Ledger(Path(settings.state.dir), f"dimse-{own.ae_title}")
+    with until_signalled() as stop:
+        server = source.DimseServer(own, ledger, producer)
+        telemetry.source_started("dimse", f"{own.ae_title}@{own.host}:{server.port}")
+        server.run(stop)
+        producer.close()
+        telemetry.source_stopped("dimse")
+
+
+def _extra(module: str, extra: str = "") -> ModuleType:
+    """The source's module, if its extra, of the same name unless said, is installed."""
     try:
-        return import_module(f"processors.sources.{name}")
+        return import_module(f"processors.sources.{module}")
     except ModuleNotFoundError as missing:
         raise UsageError(
-            f"{missing.name} is not installed: pip install 'imaging-reference-processors[{name}]'"
+            f"{missing.name} is not installed: pip install 'imaging-reference-processors[{extra or module}]'"
         ) from missing
 
 

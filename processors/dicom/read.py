@@ -21,6 +21,7 @@ from processors.dicom.element_headers import (
     header_at,
     sniffed,
 )
+from processors.dicom.file_meta import EXPLICIT_VR_LITTLE_ENDIAN, file_meta
 from processors.dicom.parser import parse
 from processors.dicom.reading import DEFAULT_POLICY, Reading, ReadingPolicy
 from processors.dicom.time_budget import TimeBudget
@@ -64,10 +65,7 @@ def read_header(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> tuple[Re
     reading, data_set, end = _read(data, policy)
     if data_set is data:
         return reading, data[:end]
-    transfer_syntax = b"1.2.840.10008.1.2.1\0"
-    meta = b"\x02\x00\x10\x00UI" + struct.pack("<H", len(transfer_syntax)) + transfer_syntax
-    length = b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<I", len(meta))
-    return reading, bytes(_PREAMBLE) + b"DICM" + length + meta + bytes(data_set[:end])
+    return reading, file_meta(EXPLICIT_VR_LITTLE_ENDIAN, reading.meta_class_uid) + bytes(data_set[:end])
 
 
 def _read(data: Buffer, policy: ReadingPolicy) -> tuple[Reading, Buffer, int]:

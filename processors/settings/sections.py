@@ -131,6 +131,35 @@ class Folder(Section, frozen=True):
     seen by their changes only: longer for a slow network."""
 
 
+class Dimse(Section, frozen=True):
+    """`source dimse`: the AE that modalities and archives send to."""
+
+    ae_title: Annotated[str, Meta(min_length=1, max_length=16)] = "IMAGINGREF"
+    host: Text = "127.0.0.1"
+    """Loopback: who may send is the site's decision."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 11_112
+    """The registered port of DICOM; 0: any free one."""
+    callers: tuple[str, ...] = ()
+    """AE titles that may associate; empty: all."""
+    require_called_ae_title: bool = False
+    """True: an association that calls another AE title is rejected."""
+    max_associations: Annotated[int, Meta(ge=1, le=1_000)] = 50
+    """At the same time. Each takes a thread or two and the object it is sending."""
+    publish_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Until an object that the broker does not take is answered with a failure; shorter than the sender's own
+    time limit."""
+    commitment_days: Annotated[int, Meta(ge=0, le=365)] = 7
+    """How long Storage Commitment can be asked for what was received; 0: not at all. It promises the event,
+    not the pixels: never let a sender that deletes what is committed ask here alone."""
+    peers: dict[str, str] = field(default_factory=dict)
+    """AE title → `host:port`, for those that take the commitment's report on a new association only."""
+    tls_cert_file: str = ""
+    """PEM; empty: no TLS."""
+    tls_key_file: str = ""
+    tls_ca_file: str = ""
+    """Callers must show a certificate of this authority; empty: none is asked for."""
+
+
 class State(Section, frozen=True):
     """The local index of the changelog, and how much work one transaction holds."""
 
@@ -196,6 +225,7 @@ class Settings(Section, frozen=True):
     documents: Documents = Documents()
     state: State = State()
     folder: Folder = Folder()
+    dimse: Dimse = Dimse()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     http: Http = Http()

@@ -45,12 +45,11 @@ def event_of(name: str, event_id: str, source: str, occurred_at: datetime, **mem
 def arrival_of(
     data: bytes, source: str, occurred_at: datetime, expected: int | None = None
 ) -> Outgoing | None:
-    """The arrival of one DICOM object, its id the SHA-256 of its bytes; None if no record can hold it.
+    """The arrival of one DICOM object; None if no record can hold it. Its id is the SHA-256 of what is sent.
 
     A document beyond a record's size goes without its pixel data; an image whose header alone is beyond it,
     as its typed fields.
     """
-    digest = hashlib.sha256(data).hexdigest()
     try:
         header, is_document = without_pixel_data(data, _POLICY)
     except Refused:
@@ -63,13 +62,13 @@ def arrival_of(
             text = base64.b64encode(document).decode("ascii")
             return event_of(
                 name,
-                digest,
+                hashlib.sha256(document).hexdigest(),
                 source,
                 occurred_at,
                 number_of_series_related_instances=expected,
                 document=text,
             )
-    return _typed(data, digest, source, occurred_at, expected)
+    return _typed(data, hashlib.sha256(header).hexdigest(), source, occurred_at, expected)
 
 
 def _typed(
