@@ -30,7 +30,9 @@ class Topology(Protocol):
         """Whether the partition is read to its last stable offset, as of the `now_ms` of the next `tick`."""
         ...
 
-    def process(self, records: Iterable[Record], now_ms: int) -> Step: ...
+    def process(self, records: Iterable[Record], now_ms: int) -> Step:
+        """Fold them; the step says how far that moved each partition, which is what will be committed."""
+        ...
 
     def tick(self, now_ms: int) -> Step:
         """Close what is due by each home's clock."""

@@ -40,6 +40,7 @@ class Register:
         step = Step()
         for record in records:
             self._latest_ms[record.topic, record.partition] = record.timestamp_ms
+            step.moved[record.topic, record.partition] = record.offset + 1
             step.dispositions[self._take(record, step), ""] += 1
         return step
 
