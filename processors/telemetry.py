@@ -106,12 +106,13 @@ _restore = Gauge(
     ["partition"],
     registry=REGISTRY,
 )
-_clock_lag = Gauge(
-    "imaging_reference_clock_lag_seconds",
-    "How far a home's clock is behind the wall clock.",
-    ["partition"],
+_lag = Gauge(
+    "imaging_reference_lag_records",
+    "Input records that are stored and not read yet.",
+    ["topic", "partition"],
     registry=REGISTRY,
 )
+_lag_known: set[tuple[str, int]] = set()
 
 _source_records = Counter(
     "imaging_reference_source_records",
@@ -255,8 +256,7 @@ def partitions_lost(partitions: list[int]) -> None:
     """`partitions`: those that left; revoked in good order or taken."""
     _partitions.dec(len(partitions))
     for partition in partitions:
-        for gauge in (_restore, _clock_lag):
-            gauge.remove_by_labels({"partition": str(partition)})
+        _restore.remove_by_labels({"partition": str(partition)})
     _log.info("partitions_lost", partitions=partitions)
 
 
@@ -271,8 +271,14 @@ def restored(partition: int, duration_s: float) -> None:
     _log.info("restored", partition=partition, duration_s=round(duration_s, 3))
 
 
-def clock_read(partition: int, lag_s: float) -> None:
-    _clock_lag.labels(str(partition)).set(lag_s)
+def lag_read(lag: Mapping[tuple[str, int], int]) -> None:
+    """`lag`: of all partitions held; those that are gone are forgotten."""
+    for topic, partition in _lag_known - lag.keys():
+        _lag.remove(topic, str(partition))
+    for (topic, partition), records in lag.items():
+        _lag.labels(topic, str(partition)).set(records)
+    _lag_known.clear()
+    _lag_known.update(lag)
 
 
 def transaction_committed(records: int, commit_s: float) -> None:

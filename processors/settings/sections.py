@@ -205,7 +205,7 @@ class Http(Section, frozen=True):
     host: Text = "127.0.0.1"
     """Loopback: who may read the metrics is the site's decision."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_080
-    """0: any free port."""
+    """Of the first worker, the next ones follow; 0: any free port for each."""
 
 
 class Logging(Section, frozen=True):

@@ -109,6 +109,9 @@ def admin_config(kafka: Mapping[str, str | int | float | bool]) -> Config:
     return _without((*_CONSUMER_ONLY, *_PRODUCER_ONLY), kafka)
 
 
+STATISTICS_MS = 5_000
+"""Between two readings of the lag, which Prometheus asks for every 15 s or so."""
+
 _CONSUMER_ONLY = ("group.", "session.", "heartbeat.", "max.poll.", "fetch.", "queued.", "auto.offset.")
 _PRODUCER_ONLY = ("transaction", "linger.", "batch.", "compression.", "queue.buffering.", "delivery.")
 

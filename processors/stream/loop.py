@@ -25,12 +25,12 @@ from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
 from processors.stream.broker import UNKNOWN, Cluster
 from processors.stream.client import (
-    LOGGER,
     MAX_POLL_INTERVAL_MS,
     SESSION_TIMEOUT_MS,
     consumer_config,
     producer_config,
 )
+from processors.stream.lag import consumer_telling_lag
 from processors.stream.offsets import Offsets
 from processors.stream.pacing import BACKOFF_S, SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Slice
 from processors.stream.reading import PlaceLost, Reader
@@ -114,9 +114,8 @@ class Loop:
     def _start(self) -> None:
         wiring = self._wiring
         self._cluster = Cluster(wiring.kafka)
-        self._partitions, self._identity = self._cluster.layout(
-            wiring.inputs, wiring.intake, wiring.changelog
-        )
+        topics = wiring.inputs, wiring.intake, wiring.changelog
+        self._partitions, self._identity = self._cluster.layout(*topics)
         self._topology = wiring.build(self._partitions)
         self._layout = f'{{"intake_partitions": {self._partitions}}}'.encode()
         self._offsets = Offsets(wiring.kafka)
@@ -128,7 +127,7 @@ class Loop:
     def _join(self) -> None:
         wiring = self._wiring
         config = consumer_config(wiring.kafka, wiring.group, wiring.member)
-        self._consumer = Consumer(config, logger=LOGGER)
+        self._consumer = consumer_telling_lag(config, lambda: self._reader.read)
         self._assignment = Assignment(
             wiring, self._consumer, self._offsets, self._topology, self._identity, self._settle
         )

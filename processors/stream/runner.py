@@ -54,7 +54,7 @@ def run(settings: Settings, workers: int) -> None:
 
 
 def work(settings: Settings, worker: int) -> None:
-    """One member in this process; worker 0 answers on `[http]`."""
+    """One member in this process; worker n answers on `http.port` + n."""
     wiring = wiring_of(settings, worker)
     loop = Loop(wiring)
 
@@ -67,15 +67,14 @@ def work(settings: Settings, worker: int) -> None:
     calm_collector()
     telemetry.started(_version(), group_of(settings.kafka), worker)
     state = Inspection(wiring.state_dir, loop.homes, settings.policy().namespace)
-    server = HealthServer(settings.http.host, settings.http.port, loop, state) if worker == 0 else None
+    server = HealthServer(settings.http.host, _port(settings, worker), loop, state)
     try:
         loop.run()
     except OperatorError as failed:
         telemetry.failed(str(failed))
         raise
     finally:
-        if server is not None:
-            server.close()
+        server.close()
     telemetry.stopped(loop.records)
 
 
@@ -122,6 +121,11 @@ def _pipeline(settings: Settings, partitions: int) -> Pipeline:
         return pipeline_of(settings, partitions)
     framing = registry.fact_framing(settings.topics.analytics)
     return pipeline_of(settings, partitions, registry, framing)
+
+
+def _port(settings: Settings, worker: int) -> int:
+    """Each process has metrics of its own, and they add up only where each can be scraped."""
+    return settings.http.port + worker if settings.http.port else 0
 
 
 def _stop_with_parent(loop: Loop) -> None:

@@ -91,13 +91,14 @@ def test_style_of_the_log(style: str, looks: str) -> None:
 
 def test_the_gauges_of_a_partition_go_with_it() -> None:
     telemetry.partitions_assigned([4, 7])
-    telemetry.clock_read(7, 1.5)
+    telemetry.lag_read({("dicom-instances", 7): 15, ("dicom-instances", 4): 0})
     telemetry.restore_progressed(7, 10, 30)
     assert value("imaging_reference_restore_remaining_records", partition="7") == 20
     telemetry.restored(7, 0.1)
     assert value("imaging_reference_restore_remaining_records", partition="7") == 0
-    assert value("imaging_reference_clock_lag_seconds", partition="7") == 1.5
+    assert value("imaging_reference_lag_records", topic="dicom-instances", partition="7") == 15
     telemetry.partitions_lost([7])
+    telemetry.lag_read({("dicom-instances", 4): 0})
     assert value("imaging_reference_partitions_assigned") == 1
     assert b'partition="7"' not in telemetry.exposition()[1]
 
