@@ -54,7 +54,7 @@ def test_an_event_without_a_metric_is_refused() -> None:
 
 def test_metric_names_carry_prefix_and_unit() -> None:
     units = re.compile(
-        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|merges|requests|left_out|assigned)$"
+        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|merges|requests|left_out|commitments|assigned)$"
     )
     ours = [m.name for m in telemetry.REGISTRY.collect() if not m.name.startswith(("process_", "python_"))]
     assert len(ours) >= 10
