@@ -35,11 +35,14 @@ class NotAllowed(Exception):
 
 
 class NotFetched(Exception):
-    """The server did not give it; the text says why, `passing` whether it may later."""
+    """The server did not give it; the text says why, `passing` whether it may later.
 
-    def __init__(self, why: str, passing: bool) -> None:
+    `status`: what it answered, 0 if nothing.
+    """
+
+    def __init__(self, why: str, passing: bool, status: int = 0) -> None:
         super().__init__(why)
-        self.passing = passing
+        self.passing, self.status = passing, status
 
 
 class BodyTooLarge(Exception):
@@ -138,7 +141,7 @@ class HttpClient:
 def _body_of(response: BaseHTTPResponse, max_bytes: int, until: float) -> Answer:
     if response.status not in (200, 204):
         why = f"the server answered {response.status}"
-        raise NotFetched(why, passing=response.status in _PASSING)
+        raise NotFetched(why, response.status in _PASSING, response.status)
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise NotFetched("the server compressed what was asked for as it is", passing=False)
     said = response.headers.get("content-length", "")

@@ -75,6 +75,21 @@ def dimse(config: Path | None) -> None:
         telemetry.source_stopped("dimse")
 
 
+@command.command(epilog="Example: imaging-reference source orthanc --config site.toml")
+@click.option("--from-now", is_flag=True, help="At the first start: leave out what the server has already.")
+@options.config
+def orthanc(config: Path | None, from_now: bool) -> None:
+    """Follow an Orthanc server's feed of changes: its instances, and its series once they are stable."""
+    settings = options.settings_from(config)
+    own = settings.orthanc
+    from processors.sources.ledger import Ledger
+    from processors.sources.orthanc import OrthancSource
+
+    with _feeding(settings, "orthanc", own.url.rpartition("@")[2]) as forwarder:
+        ledger = Ledger(Path(settings.state.dir), f"orthanc-{own.source}")
+        OrthancSource(own, ledger, forwarder).run(from_now)
+
+
 def _extra(module: str, extra: str = "") -> ModuleType:
     """The source's module, if its extra, of the same name unless said, is installed."""
     try:

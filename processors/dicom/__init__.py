@@ -38,7 +38,13 @@ from processors.dicom.structured_reports import read_structured_report
 from processors.dicom.uids import path_of
 from processors.dicom.values import has
 
-__all__ = ["ReadingPolicy", "event_of_json", "event_of_object", "without_pixel_data"]
+__all__ = [
+    "ReadingPolicy",
+    "event_of_json",
+    "event_of_object",
+    "is_read_as_document",
+    "without_pixel_data",
+]
 
 
 class _Reader(NamedTuple):
@@ -86,6 +92,11 @@ def event_of_json(
     """The same for a DICOM JSON model (PS3.18 F). Raises Refused; nothing else."""
     reading = read_json(model, policy)
     return _event(reading, lambda: canonical_bytes(model), stamp, policy, dated, expected)
+
+
+def is_read_as_document(sop_class_uid: str) -> bool:
+    """Whether an object of this class is needed whole: it refers to others."""
+    return sop_class_uid in _READERS
 
 
 def without_pixel_data(data: bytes, policy: ReadingPolicy) -> tuple[bytes, bool]:

@@ -160,6 +160,18 @@ class Dimse(Section, frozen=True):
     """Callers must show a certificate of this authority; empty: none is asked for."""
 
 
+class Orthanc(Section, frozen=True):
+    """`source orthanc`: a server whose feed of changes is read."""
+
+    url: str = "http://127.0.0.1:8042"
+    user: str = ""
+    password: str = ""
+    source: Text = "orthanc"
+    """The events' `source`."""
+    poll_s: Annotated[float, Meta(gt=0, le=3600)] = 1.0
+    """How often an idle server is asked."""
+
+
 class State(Section, frozen=True):
     """The local index of the changelog, and how much work one transaction holds."""
 
@@ -226,6 +238,7 @@ class Settings(Section, frozen=True):
     state: State = State()
     folder: Folder = Folder()
     dimse: Dimse = Dimse()
+    orthanc: Orthanc = Orthanc()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     http: Http = Http()

@@ -1,0 +1,161 @@
+"""`source orthanc`: what an Orthanc server received, by its feed of changes, from where it left off.
+
+Rules of this file: `/changes` in the order of its sequence numbers; the mark is the number up to which the
+broker has everything. An image's tags are enough, a document is fetched whole. The feed tells of no deletion.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from processors import telemetry
+from processors.dicom import is_read_as_document
+from processors.errors import SettingsError
+from processors.http_client import BodyTooLarge, HttpClient, NotAllowed, NotFetched
+from processors.settings.sections import Orthanc
+from processors.sources.events import Outgoing, arrival_of, event_of
+from processors.sources.forwarding import Forwarder
+from processors.sources.ledger import Ledger
+
+KIND = "orthanc"
+PAGE = 200
+"""Changes read, sent and waited for together."""
+TIMEOUT_S = 30.0
+RETRY_S = 5.0
+MAX_BYTES = 256 * 1024 * 1024
+"""Of one answer; of a document no more than 15 MiB can be sent, whose pixel data are left out first."""
+_MARK = "sequence"
+_STRUCTURED = "Sequence"
+
+
+class OrthancSource:
+    """Raises SettingsError if `orthanc.url` is none."""
+
+    def __init__(self, settings: Orthanc, ledger: Ledger, forwarder: Forwarder) -> None:
+        place = urlsplit(settings.url)
+        if place.scheme not in ("http", "https") or not place.hostname or place.username:
+            raise SettingsError("orthanc.url: expected http(s)://host:port, credentials in user and password")
+        headers = {}
+        if settings.user:
+            pair = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode("ascii")
+            headers["Authorization"] = f"Basic {pair}"
+        port = place.port or (443 if place.scheme == "https" else 80)
+        self._client = HttpClient([f"{place.hostname}:{port}"], TIMEOUT_S, headers)
+        self._url, self._settings = settings.url.rstrip("/"), settings
+        self._ledger, self._forwarder = ledger, forwarder
+
+    def run(self, from_now: bool = False) -> None:
+        """Until the forwarder's `stop`; `from_now`: without what is there, if nothing was read yet."""
+        self._begin(from_now)
+        while not self._forwarder.stop.is_set():
+            try:
+                more = self.step()
+            except (NotFetched, NotAllowed, BodyTooLarge) as failed:
+                telemetry.source_waiting(KIND, str(failed) or "the answer is too large")
+                self._forwarder.stop.wait(RETRY_S)
+            else:
+                if not more:
+                    self._forwarder.stop.wait(self._settings.poll_s)
+
+    def step(self) -> bool:
+        """One page of changes; False when it was the last for now. Raises what `HttpClient.get` does."""
+        page = self._json(f"/changes?since={self._since()}&limit={PAGE}")
+        records = [record for change in page["Changes"] for record in self._records(change)]
+        if not self._forwarder.forward(records):
+            return False
+        if page["Changes"]:
+            self._ledger.put([(_MARK, str(page["Last"]))])
+        return not page["Done"]
+
+    def _begin(self, from_now: bool) -> None:
+        """A server that is behind our mark has a new database: it is read from its beginning."""
+        while not self._forwarder.stop.is_set():
+            try:
+                last = int(self._json("/changes?last")["Last"])
+            except NotFetched as failed:
+                telemetry.source_waiting(KIND, str(failed))
+                self._forwarder.stop.wait(RETRY_S)
+                continue
+            known = self._ledger.get(_MARK)
+            if known is None and from_now:
+                self._ledger.put([(_MARK, str(last))])
+            elif known is not None and int(known) > last:
+                telemetry.source_left_out(KIND, "sequence_restarted", mark=int(known), last=last)
+                self._ledger.put([(_MARK, "0")])
+            return
+
+    def _since(self) -> int:
+        return int(self._ledger.get(_MARK) or 0)
+
+    def _records(self, change: Mapping[str, Any]) -> list[Outgoing]:
+        at = datetime.strptime(change["Date"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        try:
+            if change["ChangeType"] == "NewInstance":
+                record = self._arrival(change, at)
+            elif change["ChangeType"] == "StableSeries":
+                record = self._completion(change, at)
+            else:
+                return []
+        except NotFetched as failed:
+            if failed.status != HTTPStatus.NOT_FOUND:
+                raise
+            telemetry.source_left_out(KIND, "gone", sequence=int(change["Seq"]))  # deleted since
+            return []
+        except BodyTooLarge:
+            record = None
+        if record is None:
+            telemetry.source_left_out(KIND, "too_large", sequence=int(change["Seq"]))
+        return [record] if record else []
+
+    def _arrival(self, change: Mapping[str, Any], at: datetime) -> Outgoing | None:
+        place = f"/instances/{change['ID']}"
+        dataset = dicom_json(self._json(f"{place}/tags"))
+        sop_class = dataset.get("00080016", {}).get("Value", [""])[0]
+        if is_read_as_document(str(sop_class)):
+            return arrival_of(self._get(f"{place}/file"), self._settings.source, at)
+        event_id = f"{change['Seq']}/{change['ID']}"
+        return event_of("instance.arrived", event_id, self._settings.source, at, dataset=dataset)
+
+    def _completion(self, change: Mapping[str, Any], at: datetime) -> Outgoing:
+        """Nothing came for Orthanc's StableAge: as many instances as there are now are all."""
+        series = self._json(f"/series/{change['ID']}")
+        study = self._json(f"/studies/{series['ParentStudy']}")
+        return event_of(
+            "series.completed",
+            f"{change['Seq']}/{change['ID']}",
+            self._settings.source,
+            at,
+            study_instance_uid=study["MainDicomTags"]["StudyInstanceUID"],
+            series_instance_uid=series["MainDicomTags"]["SeriesInstanceUID"],
+            number_of_series_related_instances=len(series["Instances"]),
+        )
+
+    def _json(self, path: str) -> Any:
+        try:
+            return json.loads(self._get(path))
+        except ValueError:
+            raise NotFetched("the answer is no JSON: is this an Orthanc?", passing=False) from None
+
+    def _get(self, path: str) -> bytes:
+        return self._client.get(self._url + path, MAX_BYTES).body
+
+
+def dicom_json(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Orthanc's `/tags` as a DICOM JSON model (PS3.18 F) without VRs, which the reader knows itself.
+
+    What Orthanc gives no value of, as it does of long ones, is left out.
+    """
+    model: dict[str, Any] = {}
+    for tag, element in tags.items():
+        value = element["Value"]
+        if element["Type"] == _STRUCTURED:
+            model[tag.replace(",", "").upper()] = {"vr": "SQ", "Value": [dicom_json(item) for item in value]}
+        elif isinstance(value, str) and value:
+            model[tag.replace(",", "").upper()] = {"Value": [value]}
+    return model
