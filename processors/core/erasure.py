@@ -42,6 +42,7 @@ from processors.core.study import (
     StudyState,
     canonical_uid_of,
 )
+from processors.core.versions import kin
 from processors.errors import IgnoredReason
 
 ERASED = Disposition("ignored", IgnoredReason.ERASED)
@@ -114,11 +115,13 @@ def erase(study: StudyState, event: InstanceErased) -> Effect:
     if not _remember(study, path, until_us):
         return Effect(DUPLICATE)
     _remember(study, anywhere, until_us)
+    relatives = kin(study, {path.sop_instance_uid})
     known = study.series.get(path.series_instance_uid)
     is_known = known is not None and path.sop_instance_uid in known.instances
     effect = Effect(
         Disposition("applied") if is_known else Disposition("ignored", IgnoredReason.UNKNOWN_INSTANCE)
     )
+    effect.now_documents |= relatives
     if known is not None and is_known:
         effect.now_series.add(path.series_instance_uid)
         _erase_instance(study, known, path.sop_instance_uid, until_us)

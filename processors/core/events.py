@@ -283,6 +283,8 @@ class Document(NamedTuple):
     warnings: tuple[str, ...] = ()
     content_digest: bytes = b""
     """First 8 bytes of SHA-256 over the object's bytes, to tell a resend from a conflict."""
+    verified_at_us: int | None = None
+    """When it was verified last, if it is verified and final (PS3.3 C.17.2); µs UTC."""
 
 
 class DocumentArrived(NamedTuple):

@@ -12,6 +12,7 @@ from processors.core.events import DocumentPath
 from processors.core.instances import InstanceState
 from processors.core.reference import PRECEDENCE, WithdrawalReason
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
+from processors.core.versions import rivals
 
 REVOKE = "REVOKE"
 _TITLES = {
@@ -77,9 +78,16 @@ def reasons_against_document(
         return [WithdrawalReason(state.fragment_withdrawn)] if state.fragment_withdrawn else []
     path: DocumentPath = state.content.path
     reasons = reasons_against(study, path.series_instance_uid, path.sop_instance_uid, hide_quality)
-    if study.superseded and not study.superseded.keys().isdisjoint(_identical(study, state)):
+    is_replaced = study.superseded and not study.superseded.keys().isdisjoint(_identical(study, state))
+    if is_replaced or any(_is_kept(study, rival, hide_quality) for rival in rivals(study, state.content)):
         reasons.append(WithdrawalReason.SUPERSEDED)
     return reasons
+
+
+def _is_kept(study: StudyState, state: DocumentState, hide_quality: bool) -> bool:
+    """Neither deleted nor rejected."""
+    path = state.content.path
+    return not reasons_against(study, path.series_instance_uid, path.sop_instance_uid, hide_quality)
 
 
 def _identical(study: StudyState, state: DocumentState) -> Iterator[str]:

@@ -32,6 +32,7 @@ from processors.dicom.sop_references import sop_references
 from processors.dicom.spatial import in_matrix, plane_regions, space_region
 from processors.dicom.uids import uid
 from processors.dicom.values import first, tag_text
+from processors.dicom.verification import verified_at_us
 from processors.errors import DeadLetterCode, WarningCode
 
 MODALITY = "SR"
@@ -59,7 +60,8 @@ def read_structured_report(reading: Reading, path: DocumentPath, policy: Reading
         )
     if policy.withhold_unfinished and _is_unfinished(reading):
         document, groups = document._replace(predecessors=()), ()
-    return document._replace(groups=groups, warnings=tuple(reading.warnings))
+    verified_at = verified_at_us(reading, policy.site_zone)
+    return document._replace(groups=groups, verified_at_us=verified_at, warnings=tuple(reading.warnings))
 
 
 def _is_unfinished(reading: Reading) -> bool:

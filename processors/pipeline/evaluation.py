@@ -28,6 +28,7 @@ from processors.core.study import (
     SelectionKey,
     StudyState,
 )
+from processors.core.versions import versions_of
 from processors.errors import DeadLetterCode, WarningCode
 from processors.pipeline.dead_letters import described
 from processors.pipeline.erasures import Erasures
@@ -160,6 +161,7 @@ class Evaluator:
             for mark in (*touched, ANY_SERIES, ANY_FRAME_OF_REFERENCE):
                 work.documents |= study.dependents.get(mark, set())
             work.selections |= {key for key in study.selections if key[0] in touched}
+        work.documents |= versions_of(study, work.documents)
 
     def _publish_series(
         self,

@@ -178,6 +178,8 @@ def documents(draw: st.DrawFn) -> DocumentArrived:
         rejection=draw(rejections()) if note else None,
         manifest=sop_class == KOS and draw(st.integers(0, 4)) == 0,
     )
+    if sop_class == SR:
+        document = document._replace(verified_at_us=draw(st.sampled_from((None, 1, 2, 3))))
     digest = sha256(repr(document).encode()).digest()[:8]
     expected = draw(st.sampled_from((None, None, None, 1)))
     return DocumentArrived(
