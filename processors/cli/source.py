@@ -90,6 +90,30 @@ def orthanc(config: Path | None, from_now: bool) -> None:
         OrthancSource(own, ledger, forwarder).run(from_now)
 
 
+@command.command(epilog="Example: imaging-reference source hl7 --config site.toml")
+@options.config
+def hl7(config: Path | None) -> None:
+    """Receive patient merges (ADT) and corrections of orders (ORM, OMI) over MLLP.
+
+    A message is acknowledged when the broker has its events.
+    """
+    server, messages = _extra("hl7.server", "hl7"), _extra("hl7.messages", "hl7")
+    settings = options.settings_from(config)
+    options.log_as(settings)
+    own, zone = settings.hl7, settings.policy().identity.site_zone
+    from processors import telemetry
+    from processors.sources.forwarding import until_signalled
+    from processors.sources.ledger import Ledger
+    from processors.stream.input_producer import InputProducer
+
+    producer = InputProducer(settings, prompt=True, timeout_s=own.publish_timeout_s)
+    ledger = Ledger(Path(settings.state.dir), f"hl7-{own.source or own.port}")
+    with until_signalled() as stop:
+        server.Hl7Server(own, messages.Messages(ledger, own.source, zone), producer).run(stop)
+        producer.close()
+        telemetry.source_stopped("hl7")
+
+
 def _extra(module: str, extra: str = "") -> ModuleType:
     """The source's module, if its extra, of the same name unless said, is installed."""
     try:

@@ -172,6 +172,19 @@ class Orthanc(Section, frozen=True):
     """How often an idle server is asked."""
 
 
+class Hl7(Section, frozen=True):
+    """`source hl7`: where an information system sends its messages (MLLP)."""
+
+    host: Text = "127.0.0.1"
+    """Loopback: MLLP knows no sender, so who may send is the site's decision."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 2_575
+    """The registered port of HL7; 0: any free one."""
+    source: str = ""
+    """The events' `source`; empty: the sending application (MSH-3)."""
+    publish_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Until a message that the broker does not take is answered with AE."""
+
+
 class State(Section, frozen=True):
     """The local index of the changelog, and how much work one transaction holds."""
 
@@ -239,6 +252,7 @@ class Settings(Section, frozen=True):
     folder: Folder = Folder()
     dimse: Dimse = Dimse()
     orthanc: Orthanc = Orthanc()
+    hl7: Hl7 = Hl7()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     http: Http = Http()

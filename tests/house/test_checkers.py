@@ -74,7 +74,7 @@ def test_import_linter_sees_each_wall_broken(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "processors", tmp_path / "processors")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     outsiders = (
-        "click confluent_kafka fastavro fhir httpx2 msgspec numpy PIL "
+        "click confluent_kafka fastavro fhir hl7 httpx2 msgspec numpy PIL "
         "prometheus_client pydicom pynetdicom rich structlog time urllib3 watchfiles"
     )
     (tmp_path / "processors/core/bad.py").write_text(
