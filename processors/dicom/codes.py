@@ -16,13 +16,16 @@ from processors.dicom.coding_schemes import SYSTEMS
 from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading
 from processors.dicom.uids import uid
-from processors.dicom.values import first, items, text
+from processors.dicom.values import first, items, tag_of, text
 from processors.errors import WarningCode
 
 URI = "urn:ietf:rfc:3986"
 
 _RETIRED_SNOMED = {"SRT", "SNM3", "99SDM"}
 """SNOMED-RT style ids (PS3.16 8.1): to be mapped, never to be shown as SNOMED CT."""
+
+_BASIC = tuple(map(tag_of, ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")))
+_KNOWN = frozenset(SYSTEMS.values())
 
 _SNOMED_CT_ID = re.compile(r"[0-9]{6,18}\Z")
 
@@ -32,6 +35,35 @@ def code(item: DataSet, reading: Reading) -> Concept:
 
     Warnings: `code_without_scheme`, `code_unmapped`.
     """
+    seen = _bytes_of(item)
+    if seen is None:
+        return _code(item, reading)
+    concept = reading.concepts.get(seen)
+    if concept is None:
+        concept = _code(item, reading)
+        if concept.coding is not None and concept.coding.system in _KNOWN:
+            reading.concepts[seen] = concept
+    return concept
+
+
+def _bytes_of(item: DataSet) -> tuple[bytes, ...] | None:
+    """The item's values, if it is as nearly all are: the same few again and again within a report, in ASCII
+    and without anything that could be warned of.
+    """
+    elements = item.elements
+    if len(elements) != 3:
+        return None
+    values = []
+    for tag in _BASIC:
+        element = elements.get(tag)
+        if not isinstance(element, tuple):
+            return None
+        values.append(item.value_of(element))
+    joined = b"".join(values)
+    return None if not joined.isascii() or b"\\" in joined or b"\x1b" in joined else tuple(values)
+
+
+def _code(item: DataSet, reading: Reading) -> Concept:
     meaning = text(item, "CodeMeaning", reading)
     urn = text(item, "URNCodeValue", reading)
     if urn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from processors.core.events import Concept
 from processors.dicom.data_set import DataSet
 from processors.dicom.time_budget import TimeBudget
 from processors.errors import WarningCode
@@ -66,10 +67,12 @@ class Reading:
     meta_class_uid: str = ""
     """Media Storage SOP Class UID (0002,0002), or empty."""
     budget: TimeBudget = field(default_factory=TimeBudget)
+    concepts: dict[tuple[bytes, ...], Concept] = field(default_factory=dict)
+    """Codes of this object that were read already, see `codes`."""
 
     def quiet(self) -> Reading:
         """The same object, for what is looked at and never published: its warnings are nobody's."""
-        return Reading(self.dataset, budget=self.budget)
+        return Reading(self.dataset, budget=self.budget, concepts=self.concepts)
 
     def warn(self, code: WarningCode) -> None:
         """Add `code`, once for each occurrence."""

@@ -95,3 +95,25 @@ def test_a_private_scheme_is_named_by_the_objects_own_list() -> None:
     concept = first_code(reading.dataset, "ConceptNameCodeSequence", reading)
     assert is_code(concept, "urn:oid:2.999.5", "ABC")
     assert not is_code(concept, DCM, "ABC")
+
+
+@pytest.mark.parametrize(
+    "meaning", ["Length", "Länge", "a\\b", "x\x1b$B"], ids=["plain", "not ASCII", "several values", "escapes"]
+)
+def test_a_code_read_again_is_the_same_and_its_warnings_are_not_lost(meaning: str) -> None:
+    """Also where it was read first for something that is never published."""
+    said = {"CodingSchemeDesignator": "DCM", "CodeMeaning": meaning}
+    entries = [reading_of(entry(CodeValue=value, **said)).dataset for value in ("112039", "112040", "112039")]
+    reading = reading_of(Dataset())
+    looked = reading.quiet()
+    once = [code(each, reading_of(Dataset())) for each in entries]
+    assert [code(each, looked) for each in entries] == [code(each, reading) for each in entries] == once
+    assert reading.warnings == looked.warnings
+
+
+def test_a_code_without_a_system_warns_each_time() -> None:
+    sent = entry(CodeValue="X", CodingSchemeDesignator="99ME", CodeMeaning="mine")
+    unmapped, reading = reading_of(sent).dataset, reading_of(Dataset())
+    for _ in range(2):
+        assert code(unmapped, reading.quiet()) == code(unmapped, reading) == Concept(None, "mine")
+    assert reading.warnings == ["code_unmapped"] * 2
