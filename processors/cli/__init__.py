@@ -28,6 +28,7 @@ _COMMANDS = {
     "source": "Feed the input topics from a folder or a neighbouring system.",
     "dead-letters": "List what was put aside, show it, put it back.",
     "explain": "Tell where a reference came from.",
+    "dashboard": "Serve a live web page of what is published, what waits and what was put aside.",
     "early-closes": "Report series that grew after they were closed, and how long to wait for them.",
     "render": "Draw the images of a reference, with what it means on them.",
 }

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import logging
 import shutil
-import signal
 import tempfile
-import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from processors.cli import options
+from processors.errors import UsageError
 
-@click.command(epilog="Example: imaging-reference demo --once")
+if TYPE_CHECKING:
+    from processors.settings import Settings
+
+
+@click.command(epilog="Example: imaging-reference demo --port 8081")
 @click.option("--once", is_flag=True, help="Play the scenario, print a summary and end.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
-    default=0,
-    show_default="any free",
-    help="Port of health and metrics.",
+    help="Port of the live page; with --once there is none without it.  [default: any free]",
 )
-def command(once: bool, port: int) -> int:
-    """Run an embedded broker, a synthetic hospital that feeds it, and the processor.
+def command(once: bool, port: int | None) -> int:
+    """Run an embedded broker, a synthetic hospital that feeds it, the processor, and a live page.
 
     Prints a line for each published reference. Needs no Kafka and no Docker; nothing is kept.
     """
@@ -31,16 +35,17 @@ def command(once: bool, port: int) -> int:
 
     folder = Path(tempfile.mkdtemp(prefix="imaging-reference-demo-"))
     log = folder / "processor.log"
-    screen = Screen()
-    screen.opening(once)
     well = False
     try:
         _log_into(log)
         state = folder / "state"
         state.mkdir()
-        report = demo.play(screen, state, port, stop=None if once else _stopped_by_signal())
-        screen.summary(report)
-        well = not report.problems
+        with ExitStack() as opened:
+            screen = Screen(None if once and port is None else lambda site: _page(site, port, opened))
+            screen.opening(once)
+            report = demo.play(screen, state, stop=None if once else options.stopped_by_signal())
+            screen.summary(report)
+            well = not report.problems
     finally:
         if well or not log.stat().st_size:
             shutil.rmtree(folder)
@@ -49,16 +54,22 @@ def command(once: bool, port: int) -> int:
     return 0 if well else 1
 
 
+def _page(settings: Settings, port: int | None, opened: ExitStack) -> str:
+    """Where the live page is, or why there is none. A port that was asked for must be had."""
+    try:
+        room = options.dashboard_room()
+    except UsageError as missing:
+        if port is not None:
+            raise
+        return str(missing)
+    page = room.Dashboard(settings, room.Door(port=port or 0), hours=None)
+    opened.enter_context(page)
+    return str(page.address)
+
+
 def _log_into(path: Path) -> None:
     """The screen belongs to the references; what is logged is only wanted when something went wrong."""
     from processors import telemetry
 
     telemetry.configure("json", "warning", path.open("a", encoding="utf-8", buffering=1))
     logging.basicConfig(filename=path, level=logging.WARNING)
-
-
-def _stopped_by_signal() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

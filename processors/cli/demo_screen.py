@@ -6,13 +6,14 @@ Rules of this file: layout only; what is shown is counted elsewhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from processors.demo import DeadLetter, Published, Report
+from processors.settings import Settings
 
 _STYLES = {"available": "green", "entered-in-error": "red", "unknown": "yellow"}
 _HEADING = (
@@ -27,7 +28,9 @@ _WIDTH = 110
 class Screen:
     """An `Audience`. Colours where the output is a terminal; a line is never wrapped."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: Callable[[Settings], str] | None = None) -> None:
+        """`page`: opens the live page and says where it is."""
+        self._page = page
         self._console = Console(highlight=False)
         self._console.width = max(self._console.width, _WIDTH)
 
@@ -35,8 +38,11 @@ class Screen:
         end = "" if once else " Ctrl-C ends it."
         self._print(f"Starting an embedded Kafka broker, the processor and a hospital.{end}")
 
-    def opened(self, bootstrap: str, metrics: str) -> None:
-        self._print(f"Kafka: {bootstrap} (in this process)  metrics: {metrics}\n")
+    def opened(self, bootstrap: str, metrics: str, settings: Settings) -> None:
+        self._print(f"Kafka: {bootstrap} (in this process)  metrics: {metrics}")
+        if self._page is not None:
+            self._print(f"Live page: {self._page(settings)}", "bold")
+        self._print("")
         self._print(_HEADING, "dim")
 
     def act(self, title: str) -> None:

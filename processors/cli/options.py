@@ -6,13 +6,21 @@ Rules of this file: decorators for click, and the way from `--config` to setting
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
 
+from processors.errors import UsageError
+
 if TYPE_CHECKING:
     from processors.settings import Settings
+
+_DASHBOARD = {"jinja2", "markupsafe", "pygal", "sse_starlette", "starlette", "uvicorn"}
 
 config = click.option(
     "--config",
@@ -38,3 +46,23 @@ def log_as(settings: Settings) -> None:
     from processors import telemetry
 
     telemetry.configure(settings.logging.format, settings.logging.level)
+
+
+def dashboard_room() -> ModuleType:
+    """`processors.dashboard`. Raises UsageError where its extra is not installed."""
+    try:
+        return import_module("processors.dashboard")
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] not in _DASHBOARD:
+            raise
+        raise UsageError(
+            "the live page needs the extra `dashboard`: pip install 'imaging-reference-processors[dashboard]'"
+        ) from None
+
+
+def stopped_by_signal() -> threading.Event:
+    """Set by SIGINT and SIGTERM from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -17,6 +17,7 @@ from processors.demo.reading import DeadLetter, Published
 from processors.demo.report import Report
 from processors.demo.stage import Stage
 from processors.http import HealthServer
+from processors.settings import Settings
 
 SEED = 2026
 """Any; the counts that the tests know are this one's."""
@@ -30,8 +31,8 @@ _HOST = "127.0.0.1"
 class Audience(Protocol):
     """Told what happens, as it happens."""
 
-    def opened(self, bootstrap: str, metrics: str) -> None:
-        """The processor is ready; where its broker and its metrics are."""
+    def opened(self, bootstrap: str, metrics: str, settings: Settings) -> None:
+        """The processor is ready; where its broker and its metrics are; settings as any other program's."""
         ...
 
     def act(self, title: str) -> None: ...
@@ -41,19 +42,16 @@ class Audience(Protocol):
     def dead_letter(self, put_aside: DeadLetter) -> None: ...
 
 
-def play(
-    audience: Audience, folder: Path, port: int = 0, seed: int = SEED, stop: threading.Event | None = None
-) -> Report:
+def play(audience: Audience, folder: Path, seed: int = SEED, stop: threading.Event | None = None) -> Report:
     """The scenario of one seed, in some ten seconds; with `stop` further studies until that is set.
 
-    `folder`: empty, for the processor's state. `port`: of health and metrics, 0 for any free one. Raises
-    Unavailable when the port is taken or the processor ends.
+    `folder`: empty, for the processor's state. Raises Unavailable when the processor ends.
     """
     hospital = Hospital(seed)
     further = hospital.further() if stop else ()
-    with closing(Stage(folder)) as stage, HealthServer(_HOST, port, stage.processor, stage.state) as server:
+    with closing(Stage(folder)) as stage, HealthServer(_HOST, 0, stage.processor, stage.state) as server:
         stage.open()
-        audience.opened(stage.bootstrap, f"http://{_HOST}:{server.port}/metrics")
+        audience.opened(stage.bootstrap, f"http://{_HOST}:{server.port}/metrics", stage.settings)
         for act in chain(hospital.day(), _unhurried(further, stop)):
             if stop and stop.is_set():
                 break

@@ -58,7 +58,7 @@ class Stage:
         self._names = {role: str(getattr(self._topics, role)) for role in self._topics.__struct_fields__}
         self._broker = EmbeddedBroker(self._names.values())
         self.bootstrap = self._broker.bootstrap
-        settings = settings_of(self.bootstrap, folder)
+        self.settings = settings = settings_of(self.bootstrap, folder)
         wiring = wiring_of(settings, 0)
         self._tally = Tally(wiring.build)
         self.processor = Loop(replace(wiring, build=self._tally.around))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from processors.avro.facts import decode_fact
 from processors.avro.registered import Writers
-from processors.errors import Refused
+from processors.errors import Delayed, Refused, Unavailable
 from processors.pipeline.records import Record
 
 
@@ -27,9 +27,14 @@ def header(record: Record, name: str) -> str:
 
 
 def revision_of(record: Record, writers: Writers | None = None) -> Revision | None:
-    """None for what is no fact: anyone who may write can put a record there."""
+    """None for what is no fact: anyone who may write can put a record there.
+
+    Raises Unavailable when the registry does not answer.
+    """
     try:
         fact = decode_fact(record.value or b"", record.headers, writers)
     except Refused:
         return None
+    except Delayed as failed:
+        raise Unavailable(str(failed)) from failed
     return Revision(header(record, "ce_type").rpartition(".")[2], fact)

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from processors.core.events import DocumentArrived, SelectionMade, SelectionWithdrawn
 from processors.core.study import canonical_uid_of
-from processors.errors import Refused
+from processors.errors import Delayed, Refused, Unavailable
 from processors.operations.facts import Revision
 from processors.pipeline.building import decoder_of
 from processors.pipeline.decode import Ignored
 from processors.settings import Settings
+from processors.stream.registries import registry_of
 from processors.stream.scan import Scan, Span
 
 Ranges = dict[tuple[str, int], Span]
@@ -47,7 +48,7 @@ def input_records(settings: Settings, revisions: list[Revision]) -> list[InputRe
     """Those in the ranges that are about the reference's series, document or selection."""
     if not revisions:
         return []
-    decoder, fact = decoder_of(settings), revisions[-1].fact
+    decoder, fact = decoder_of(settings, registry_of(settings)), revisions[-1].fact
     found = []
     with Scan(settings.kafka) as scan:
         spans = ranges_of(revisions)
@@ -62,6 +63,8 @@ def input_records(settings: Settings, revisions: list[Revision]) -> list[InputRe
                 event = decoder.decode(record, time.time_ns() // 1_000_000)
             except Refused:
                 continue
+            except Delayed as failed:
+                raise Unavailable(str(failed)) from failed
             if not isinstance(event, Ignored) and _concerns(event, fact):
                 what = type(event).__name__
                 found.append(InputRecord(*record[:4], what))

@@ -17,7 +17,7 @@ from processors.avro.envelope import decode_state
 from processors.core import identity
 from processors.core.events import SeriesHeader
 from processors.core.layers import resolved_header
-from processors.core.series import Published, SeriesState
+from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import SelectionKey, SelectionState, StudyState
 from processors.pipeline.dead_letters import instant_of
 from processors.wire import state as rows
@@ -58,6 +58,20 @@ def reference_known(homes: Iterable[Rows], reference_id: str, namespace: UUID) -
     if not _ID.fullmatch(reference_id):
         return []
     return [known for home in homes for known in _reference(home, reference_id, namespace)]
+
+
+def series_of_rows(key: str, value: bytes, chunk: tuple[str, bytes] | None) -> Known:
+    """A series from its own entry and the last of its chunks, as the changelog has them.
+
+    Raises Unavailable for what is no entry of this program.
+    """
+    study_uid, _, series_uid = key.split("|")
+    entries = [(key, value)] if chunk is None else [(key, value), chunk]
+    study = rows.study_from(study_uid, ((name, decode_state(entry).body) for name, entry in entries))
+    series = study.series[series_uid]
+    if chunk is not None:
+        series.seen += int(chunk[0].rpartition("|")[2]) * CHUNK  # the chunks before are full
+    return _of_series(study, series, -1)
 
 
 def _reference(home: Rows, wanted: str, namespace: UUID) -> Iterator[Known]:

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
 from processors.pipeline.records import Record
-from processors.stream.broker import ANSWER_S, Cluster
+from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
 from processors.stream.client import LOGGER, PARTITION_EOF, changelog_config
 from processors.stream.offsets import Offsets, Partition
 from processors.stream.tail import record_of
@@ -39,7 +39,9 @@ class Scan:
     """
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        self.partitions = Cluster(kafka).partitions
+        cluster = Cluster(kafka)
+        self._knows_times = not cluster.id.startswith(EMBEDDED)
+        self.partitions = cluster.partitions
         """Topic → partition count."""
         self._offsets = Offsets(kafka)
         self._consumer = Consumer(changelog_config(kafka, "imaging-reference-scan"), logger=LOGGER)
@@ -56,7 +58,7 @@ class Scan:
         """What a read_committed reader can see by now; `since_ms`: of records from that time on."""
         wanted = [(topic, number) for topic in topics for number in range(self._count(topic))]
         first, end = _answer(lambda: (self._offsets.first(wanted), self._offsets.stable(wanted)))
-        if since_ms is not None:
+        if since_ms is not None and self._knows_times:
             asked = [TopicPartition(*partition, since_ms) for partition in wanted]
             for found in _answer(lambda: self._consumer.offsets_for_times(asked, ANSWER_S)):
                 place = (found.topic, found.partition)

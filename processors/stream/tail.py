@@ -16,12 +16,32 @@ from processors.stream.client import LOGGER, changelog_config
 
 
 class Tail:
-    """Used by one thread. Raises Unavailable when no broker answers or a topic is missing."""
+    """Used by one thread. Raises Unavailable when no broker answers or a topic is missing.
 
-    def __init__(self, kafka: Mapping[str, str | int | float | bool], topics: Iterable[str]) -> None:
+    `since_ms`: of these topics only the records from that time on.
+    """
+
+    def __init__(
+        self,
+        kafka: Mapping[str, str | int | float | bool],
+        topics: Iterable[str],
+        since_ms: Mapping[str, int] | None = None,
+    ) -> None:
         self._consumer = Consumer(changelog_config(kafka, "imaging-reference-tail"), logger=LOGGER)
         partitions = [TopicPartition(topic, number, 0) for topic in topics for number in self._numbers(topic)]
-        self._consumer.assign(partitions)
+        self._consumer.assign(self._from(partitions, since_ms or {}))
+
+    def _from(self, partitions: list[TopicPartition], since_ms: Mapping[str, int]) -> list[TopicPartition]:
+        timed = [
+            TopicPartition(p.topic, p.partition, since_ms[p.topic]) for p in partitions if p.topic in since_ms
+        ]
+        if not timed:
+            return partitions
+        try:
+            found = self._consumer.offsets_for_times(timed, ANSWER_S)  # -1: nothing so late, its end
+        except KafkaException as failed:
+            raise Unavailable(f"the broker does not answer ({failed.args[0].name()})") from failed
+        return [each for each in partitions if each.topic not in since_ms] + found
 
     def _numbers(self, topic: str) -> list[int]:
         try:

@@ -69,6 +69,14 @@ def test_the_readme_s_picture_is_what_its_command_makes(tmp_path: Path) -> None:
     assert (ROOT / shown).stat().st_size < 60_000
 
 
+def test_the_readme_s_page_is_a_small_picture() -> None:
+    shown = ROOT / "deploy/pictures/page.png"
+    assert "(deploy/pictures/page.png)" in README
+    with Image.open(shown) as page:
+        assert page.size[0] >= 1_000
+    assert shown.stat().st_size < 60_000
+
+
 def test_the_readme_s_topics_are_the_default_ones() -> None:
     table = set(re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE))
     topics = Settings().topics

@@ -14,6 +14,7 @@ import pytest
 
 from processors import demo
 from processors.demo import DeadLetter, Published
+from processors.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ class Recorder:
         self.references: list[Published] = []
         self.dead_letters: list[DeadLetter] = []
 
-    def opened(self, bootstrap: str, metrics: str) -> None:
+    def opened(self, bootstrap: str, metrics: str, settings: Settings) -> None:
         for path in ("livez", "readyz", "metrics"):
             with urllib.request.urlopen(metrics.replace("metrics", path)) as answer:
                 self.answers[path] = answer.read().decode()

@@ -2,114 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
 
-from processors.cli import main
 from processors.errors import Unavailable
-from processors.settings import Settings, load, printable
+from processors.settings import load
 from processors.stream.client import group_of
 from processors.stream.redrive import Marks, PutBack, Redrive
-from tests.integration.site import PATIENCE_S, Program, Site, until
-
-STUDY = "1.2.840.99999.7"
-SLOW = 'override = [{source = "SLOW", quiet_s = 300.0, hard_stop_s = 600.0}]'
-Sent = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
-"""Partition, key, value, headers."""
-
-
-class Desk:
-    """An operator's desk: the settings file, and commands run with it."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.config = site.folder / "settings.toml"
-        self.config.write_text(printable(site.settings).replace("override = []", SLOW), "utf-8")
-        self.settings: Settings = load(self.config, {})
-
-    def run(self) -> Program:
-        return Program(
-            self.site.folder / "run.log", ["-m", "processors", "run", "--config", str(self.config)]
-        )
-
-    def ask(self, *arguments: str, exit_code: int = 0) -> str:
-        """Standard output of a command; of one that fails, standard error."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-        words = ["imaging-reference", *arguments, "--config", str(self.config)]
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (("argv", words), ("stdout", out), ("stderr", err)):
-                patch.setattr(sys, name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = [each.buffer.getvalue().decode() for each in (out, err)]
-        assert (ended.value.code or 0) == exit_code, said[1]
-        return said[1] if exit_code else said[0]
-
-    def lines(self, *arguments: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.ask(*arguments, "--json").splitlines()]
-
-    def send(self, role: str, sent: Sequence[Sent]) -> None:
-        producer = Producer({**self.site.kafka, "linger.ms": 1})
-        for partition, key, value, headers in sent:
-            producer.produce(self.site.topic(role), value, key, partition, headers=list(headers))
-        assert producer.flush(PATIENCE_S) == 0
-
-    def read(self, role: str) -> list[Sent]:
-        """All records, partition by partition, with their headers."""
-        consumer = Consumer({**self.site.kafka, "group.id": "desk", "isolation.level": "read_committed"})
-        found: list[Sent] = []
-        for seen in self.site.read(role):
-            consumer.assign([TopicPartition(self.site.topic(role), seen.partition, seen.offset)])
-            message = consumer.poll(PATIENCE_S)
-            assert message is not None
-            headers = message.headers() or []
-            assert isinstance(headers, list)
-            said = [(name, value) for name, value in headers if isinstance(value, bytes)]
-            found.append((seen.partition, seen.key, seen.value, said))
-        consumer.close()
-        return found
-
-    def get(self, running: Program, path: str) -> tuple[int, Any]:
-        """An answer of the running program's `[http]`."""
-        port = next(json.loads(line)["port"] for line in running.lines() if '"serving"' in line)
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
+from tests.integration.desk import STUDY, Desk, Sent, image
+from tests.integration.site import Site, until
 
 
 @pytest.fixture
 def desk(site: Site) -> Desk:
     return Desk(site)
-
-
-def image(series: int, number: int, **more: object) -> bytes:
-    uid = f"{STUDY}.{series}"
-    said = {
-        "event": "instance.arrived",
-        "event_id": f"{series}.{number}",
-        "source": "CT1",
-        "occurred_at": f"2024-03-11T09:15:{number:02}Z",
-        "study_instance_uid": STUDY,
-        "series_instance_uid": uid,
-        "sop_instance_uid": f"{uid}.{number}",
-        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
-        "modality": "CT",
-        "patient_id": "SECRET-42",
-        "series_description": "SECRET words",
-    }
-    return json.dumps(said | more).encode()
 
 
 def bad(number: int, event: str = "no.such") -> bytes:

@@ -1,0 +1,51 @@
+"""How far a group is behind its input topics, as anyone may ask who is not of the group.
+
+Rules of this file: questions to the broker, no state; nothing is read, nothing is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from processors.errors import Unavailable
+from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
+from processors.stream.client import LOGGER, changelog_config
+from processors.stream.offsets import Offsets
+
+
+class GroupLag:
+    """Used by one thread. Raises Unavailable when no broker answers."""
+
+    def __init__(
+        self, kafka: Mapping[str, str | int | float | bool], group: str, topics: Iterable[str]
+    ) -> None:
+        cluster = Cluster(kafka)
+        counts = cluster.partitions
+        self._tells = not cluster.id.startswith(EMBEDDED)
+        self._partitions = [(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
+        self._offsets = Offsets(kafka)
+        self._consumer = Consumer({**changelog_config(kafka, group), "group.id": group}, logger=LOGGER)
+
+    def ask(self) -> dict[str, int] | None:
+        """Topic → offsets from the group's committed to the last stable one; control records count, too.
+
+        None: librdkafka's in-process cluster does not keep what a transaction commits.
+        """
+        if not self._tells:
+            return None
+        asked = [TopicPartition(*partition) for partition in self._partitions]
+        try:
+            committed = self._consumer.committed(asked, ANSWER_S)
+            first, end = self._offsets.first(self._partitions), self._offsets.stable(self._partitions)
+        except KafkaException as failed:
+            raise Unavailable(f"the broker does not answer ({failed.args[0].name()})") from failed
+        behind = {topic: 0 for topic, _ in self._partitions}
+        for each in committed:
+            place = (each.topic, each.partition)
+            behind[each.topic] += max(0, end[place] - max(each.offset, first[place]))
+        return behind
+
+    def close(self) -> None:
+        self._consumer.close()
