@@ -187,7 +187,7 @@ def _erase_instance(study: StudyState, series: SeriesState, sop_instance_uid: st
     before = series.instances.pop(sop_instance_uid)
     after = before.since(until_us)
     if after is None:
-        series.order[before.position] = InstanceState("", InstanceHeader(), None, before.position)
+        series.order[before.position] = InstanceState("", position=before.position)
         series.touch(before.position)
     else:
         series.put(after)

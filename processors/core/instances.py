@@ -80,48 +80,66 @@ class History(NamedTuple):
 class InstanceState(NamedTuple):
     """One SOP Instance of one series, as it is stored: a change makes another one.
 
-    Nearly all arrive once. Then `history` is None, and header and stamp say everything.
+    Flat, since there are millions: what its header says, then the stamp it was said under. Nearly all arrive
+    once; then `history` is None, and these say everything.
     """
 
     sop_instance_uid: str
     """Empty: it was erased, and its position stays."""
-    header: InstanceHeader
-    stamp: Stamp | None
-    """Of the header; None: never arrived (known from a deletion only)."""
-    position: int
+    sop_class_uid: str = ""
+    number: int | None = None
+    frames: int | None = None
+    frame_of_reference_uid: str = ""
+    occurred_at_us: int | None = None
+    """None: never arrived (known from a deletion only)."""
+    source: str = ""
+    event_id: str = ""
+    digest: bytes = b""
+    position: int = 0
     history: History | None = None
+
+    @property
+    def header(self) -> InstanceHeader:
+        return InstanceHeader(*self[1:5])
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """Of the header."""
+        if self.occurred_at_us is None:
+            return None
+        return Stamp(self.occurred_at_us, False, self.source, self.event_id, self.digest)
 
     @property
     def copies(self) -> dict[str, Copy]:
         """By source; not to be changed."""
         if self.history is not None:
             return self.history.copies
-        return {self.stamp.source: Copy((self.stamp.occurred_at_us,))} if self.stamp else {}
+        return {self.source: Copy((self.occurred_at_us,))} if self.occurred_at_us is not None else {}
 
     @property
     def live(self) -> bool:
         """Some source that announced it has not deleted its copy."""
         if self.history is None:
-            return self.stamp is not None
+            return self.occurred_at_us is not None
         return any(copy.live for copy in self.history.copies.values())
 
     @property
     def issued_us(self) -> int | None:
         """Earliest dated arrival among live copies, each since its own last deletion."""
         if self.history is None:
-            return self.stamp.occurred_at_us if self.stamp else None
+            return self.occurred_at_us
         return min((copy.dated[0] for copy in self.history.copies.values() if copy.dated), default=None)
 
     @property
     def first_arrival_us(self) -> int | None:
         if self.history is None:
-            return self.stamp.occurred_at_us if self.stamp else None
+            return self.occurred_at_us
         return self.history.first_arrival_us
 
     @property
     def latest_arrival_us(self) -> int:
         if self.history is None:
-            return self.stamp.occurred_at_us if self.stamp else NEVER
+            return NEVER if self.occurred_at_us is None else self.occurred_at_us
         return self.history.latest_arrival_us
 
     @property
@@ -129,7 +147,8 @@ class InstanceState(NamedTuple):
         """Headers in play, each with the stamp that it was said last under."""
         if self.history is not None and self.history.layers:
             return dict(self.history.layers)
-        return {self.header: self.stamp} if self.stamp else {}
+        stamp = self.stamp
+        return {self.header: stamp} if stamp is not None else {}
 
     @property
     def shown(self) -> tuple[object, ...]:
@@ -144,8 +163,8 @@ class InstanceState(NamedTuple):
     def arrived(self, event: InstanceArrived) -> tuple[InstanceState, bool]:
         """With one more arrival; True if another header was said of the same path (a content conflict)."""
         stamp, layers, at_us = event.stamp, self.layers, event.stamp.occurred_at_us
-        if self.stamp is None and self.history is None and event.dated:
-            return InstanceState(self.sop_instance_uid, event.instance, stamp, self.position), False
+        if self.occurred_at_us is None and self.history is None and event.dated:
+            return self._of(event.instance, stamp), False
         conflict = bool(layers) and event.instance not in layers
         layers[event.instance] = max(layers.get(event.instance, stamp), stamp)
         first = self.first_arrival_us
@@ -190,7 +209,18 @@ class InstanceState(NamedTuple):
             at_us = stamp.occurred_at_us
             once = copies == {stamp.source: Copy((at_us,))}
             if once and (first_arrival_us, latest_arrival_us) == (at_us, at_us):
-                return InstanceState(self.sop_instance_uid, header, stamp, self.position)
+                return self._of(header, stamp)
         more = tuple(kept.items()) if len(kept) > 1 else ()
         history = History(copies, first_arrival_us, latest_arrival_us, more)
-        return InstanceState(self.sop_instance_uid, header, stamp, self.position, history)
+        return self._of(header, stamp, history)
+
+    def _of(
+        self, header: InstanceHeader, stamp: Stamp | None, history: History | None = None
+    ) -> InstanceState:
+        at_us = None if stamp is None else stamp.occurred_at_us
+        _, _, source, event_id, digest = stamp or _UNSAID
+        said = at_us, source, event_id, digest
+        return InstanceState(self.sop_instance_uid, *header, *said, self.position, history)
+
+
+_UNSAID = Stamp(0, False, "", "", b"")

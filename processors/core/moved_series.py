@@ -172,7 +172,7 @@ def _joined_instance(sop: str, position: int, parts: Sequence[_Part]) -> Instanc
             copies[source] = _joined_copy(copies.get(source, NO_COPY), _kept(copy, part.changed_at_us))
     firsts = [at for part in chosen if (at := part.instance.first_arrival_us) is not None]
     latest_arrival_us = max(part.instance.latest_arrival_us for part in chosen)
-    unknown = InstanceState(sop, InstanceHeader(), None, position)
+    unknown = InstanceState(sop, position=position)
     return unknown.with_facts(layers, copies, min(firsts, default=None), latest_arrival_us)
 
 

@@ -147,7 +147,9 @@ class SeriesView(NamedTuple):
 
 def of_series(study: StudyState, series: SeriesState, context: Context, policy: Policy) -> SeriesView | None:
     """The series' own reference; None while no instance that is no report has arrived."""
-    arrived = [i for i in series.order if i[2] is not None and i[1][0] not in REPORTS]  # stamp, SOP Class
+    arrived = [
+        i for i in series.order if i[5] is not None and i[1] not in REPORTS
+    ]  # occurred_at_us, SOP Class
     if not arrived:
         return None
     members, withdrawn = _standing(study, series, arrived, policy)
@@ -169,7 +171,7 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
         based_on=context.based_on,
         category=(modality_concept(header.modality),) if header.modality else (),
         series_number=header.series_number,
-        frame_of_reference_uid=common_frame_of_reference({header[3] for _, header, _, _, _ in members}),
+        frame_of_reference_uid=common_frame_of_reference({each[4] for each in members}),
         body_site=body_site(header, policy.body_sites),
         endpoints=endpoints_of(members, policy),
         modality=header.modality,
@@ -179,7 +181,7 @@ def of_series(study: StudyState, series: SeriesState, context: Context, policy: 
 
 def _listed(members: list[InstanceState]) -> tuple[ReferencedInstance, ...]:
     """Sorted by number, then UID; those without a number last."""
-    rows = [(header[1], uid, header[0]) for uid, header, _, _, _ in members]
+    rows = [(each[2], each[0], each[1]) for each in members]
     numbered = sorted([row for row in rows if row[0] is not None])
     if len(numbered) < len(rows):
         numbered += sorted(row for row in rows if row[0] is None)
@@ -196,7 +198,7 @@ def _times(members: list[InstanceState], withdrawn: WithdrawalReason | None) -> 
 
     A withdrawn series shows what it would show had nothing been deleted.
     """
-    times = [stamp[0] for _, _, stamp, _, history in members if history is None and stamp]
+    times = [at_us for each in members if each[10] is None and (at_us := each[5]) is not None]  # history
     if len(times) < len(members):
         others = [member for member in members if member.history is not None]
         more = (m.issued_us if withdrawn is None else m.first_arrival_us for m in others)
@@ -208,7 +210,7 @@ def _standing(
     study: StudyState, series: SeriesState, arrived: list[InstanceState], policy: Policy
 ) -> tuple[list[InstanceState], WithdrawalReason | None]:
     """(those that stand, None), or (all, why) when none does."""
-    members = [i for i in arrived if i[4] is None or i.live]  # history
+    members = [i for i in arrived if i[10] is None or i.live]  # history
     if len(members) == len(arrived) and not (study.rejections or study.moved):
         return members, None
     hide = policy.hide_quality_rejections
@@ -240,8 +242,8 @@ def common_frame_of_reference(distinct: set[str]) -> str:
 
 def holders(instances: Iterable[InstanceState]) -> set[str]:
     """Sources that ever had a copy of one of these."""
-    once = {stamp[2] for _, _, stamp, _, history in instances if history is None and stamp}
-    return once.union(*[history.copies for _, _, _, _, history in instances if history is not None])
+    once = {each.source for each in instances if each.history is None and each.occurred_at_us is not None}
+    return once.union(*[each.history.copies for each in instances if each.history is not None])
 
 
 def endpoints_of(instances: Iterable[InstanceState], policy: Policy) -> tuple[str, ...]:

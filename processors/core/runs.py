@@ -17,19 +17,38 @@ from processors.core.study import StudyState
 
 
 class Run(NamedTuple):
-    """Dated arrivals of images of one series from one source under one header; a column each."""
+    """Dated arrivals of images of one series from one source under one header; a column for what differs."""
 
     study_instance_uid: str
     series_instance_uid: str
     header: SeriesHeader
+    sop_class_uid: str
+    frame_of_reference_uid: str
+    source: str
     sop_instance_uids: list[str]
-    instances: list[InstanceHeader]
-    stamps: list[Stamp]
+    numbers: list[int | None]
+    frames: list[int | None]
+    occurred_at_us: list[int]
+    event_ids: list[str]
+    digests: list[bytes]
 
     def event(self, n: int) -> InstanceArrived:
         """The arrival at a position."""
         uids = self.study_instance_uid, self.series_instance_uid, self.sop_instance_uids[n]
-        return InstanceArrived(*uids, self.stamps[n], self.instances[n], self.header)
+        stamp = Stamp(self.occurred_at_us[n], False, self.source, self.event_ids[n], self.digests[n])
+        numbers = self.numbers[n], self.frames[n]
+        instance = InstanceHeader(self.sop_class_uid, *numbers, self.frame_of_reference_uid)
+        return InstanceArrived(*uids, stamp, instance, self.header)
+
+    def only(self, positions: Sequence[int]) -> Run:
+        return self._replace(
+            sop_instance_uids=[self.sop_instance_uids[n] for n in positions],
+            numbers=[self.numbers[n] for n in positions],
+            frames=[self.frames[n] for n in positions],
+            occurred_at_us=[self.occurred_at_us[n] for n in positions],
+            event_ids=[self.event_ids[n] for n in positions],
+            digests=[self.digests[n] for n in positions],
+        )
 
 
 def fold_run(study: StudyState, series: SeriesState, run: Run) -> Sequence[int]:
@@ -48,24 +67,28 @@ def fold_run(study: StudyState, series: SeriesState, run: Run) -> Sequence[int]:
         if sop not in places and sop not in known:
             new.setdefault(sop, n)
     if new:
-        chosen = new.values()
-        _add(
-            study,
-            series,
-            run._replace(
-                sop_instance_uids=list(new),
-                instances=[run.instances[n] for n in chosen],
-                stamps=[run.stamps[n] for n in chosen],
-            ),
-        )
+        _add(study, series, run.only(list(new.values())))
     return sorted(set(range(len(sops))) - set(new.values()))
 
 
 def _add(study: StudyState, series: SeriesState, run: Run) -> None:
     start, sops = len(series.order), run.sop_instance_uids
-    rows = zip(sops, run.instances, run.stamps, count(start), repeat(None))
+    rows = zip(
+        sops,
+        repeat(run.sop_class_uid),
+        run.numbers,
+        run.frames,
+        repeat(run.frame_of_reference_uid),
+        run.occurred_at_us,
+        repeat(run.source),
+        run.event_ids,
+        run.digests,
+        count(start),
+        repeat(None),
+    )
     added = list(map(tuple.__new__, repeat(InstanceState), rows))
-    say_header(series, run.header, max(run.stamps))
+    at_us, event_id, digest = max(zip(run.occurred_at_us, run.event_ids, run.digests, strict=True))
+    say_header(series, run.header, Stamp(at_us, False, run.source, event_id, digest))
     series.order += added
     series.instances.update(zip(sops, added, strict=True))
     study.first_places.update(dict.fromkeys(sops, series.series_instance_uid))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from processors.core.events import InstanceArrived, InstanceHeader, SeriesHeader, Stamp
+from processors.core.events import InstanceArrived, SeriesHeader, Stamp
 from processors.core.instances import NEVER, NO_COPY, InstanceState
 from processors.core.layers import winning_layers
 
@@ -119,9 +119,8 @@ class SeriesState:
 
     def known(self, sop_instance_uid: str) -> InstanceState:
         """The instance, or one at the next position that was never heard of."""
-        return self.instances.get(sop_instance_uid) or InstanceState(
-            sop_instance_uid, InstanceHeader(), None, len(self.order)
-        )
+        known = self.instances.get(sop_instance_uid)
+        return known or InstanceState(sop_instance_uid, position=len(self.order))
 
     def note_said(self, event: InstanceArrived, known: InstanceState | None) -> bool:
         """Whose word a header is: needed once an instance is erased and its word counts no longer.

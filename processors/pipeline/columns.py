@@ -88,7 +88,7 @@ class Columns:
             at_ms = times[start]
             batch.high_ms = max(batch.high_ms, at_ms)
             if study.due_at_ms is not None and study.due_at_ms <= at_ms:
-                self._one.close_before(work, batch)
+                self._one.close_before(work, at_ms, batch)
             until_ms = at_ms + self._policy.shortest_wait_ms
             if study.due_at_ms is not None and at_ms < study.due_at_ms < until_ms:
                 until_ms = study.due_at_ms

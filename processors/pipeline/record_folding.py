@@ -77,7 +77,7 @@ class RecordFold:
                 return
         due_at_ms = work.study.due_at_ms
         if due_at_ms is not None and due_at_ms <= at_ms:
-            self.close_before(work, batch)
+            self.close_before(work, at_ms, batch)
         if type(event) is InstanceArrived and not work.study.erased:
             self.arrive(work, event, origin, at_ms, headers, batch)
         else:
@@ -125,9 +125,9 @@ class RecordFold:
     def _home_of(self, study_instance_uid: str) -> int:
         return home_of(study_instance_uid, self._partitions)
 
-    def close_before(self, work: Work, batch: Batch) -> None:
-        """What was due by the time of the record at hand is published as it stood before it."""
-        clock_ms = batch.clock_ms()
+    def close_before(self, work: Work, at_ms: int, batch: Batch) -> None:
+        """What was due by the time of a record is published as it stood before it; later ones may be read."""
+        clock_ms = min(batch.clock_ms(), at_ms)
         if work.study.due_at_ms is not None and work.study.due_at_ms <= clock_ms:
             close_due_series(work, clock_ms)
             self._evaluator.evaluate(work, batch.step, batch.now_ms)

@@ -7,11 +7,9 @@ to the way that takes one record at a time, which gives the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from hashlib import sha256
-from itertools import repeat
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -26,8 +24,6 @@ from processors.wire.uids import Warnings, once
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_new = tuple.__new__
-"""Skips the constructors of named tuples, a sixth of an arrival's cost. The tests compare with them."""
 
 SERIES_REMEMBERED = 4096
 """Series whose constant part is remembered, about 2 kB each. With fewer than arrive at the same time, every
@@ -82,13 +78,13 @@ class SeriesPart:
         self.plain = not self.warnings and self.sop_class_uid not in REPORTS
         """Of its arrivals nothing but instances is expected."""
 
-    def are_sop_instances(self, column: list[str | None]) -> bool:
-        """Whether each is a bare UID without anything to say; those of a series mostly differ in the last
-        number only.
+    def are_sop_instances(self, column: list[Any]) -> bool:
+        """Whether each is a bare UID without anything to say; None is none. Those of a series mostly differ
+        in the last number only, and what the first and the last in order begin with, all do.
         """
         head = self.head
-        lasts = [uid[len(head) :] for uid in column if uid is not None and uid.startswith(head)]
-        if len(lasts) == len(column):
+        if None not in column and min(column).startswith(head) and max(column).startswith(head):
+            lasts = [uid[len(head) :] for uid in column]
             digits = "".join(lasts)
             if digits.isdecimal() and digits.isascii() and all(lasts):
                 padded = [last for last in lasts if last[0] == "0" and last != "0"]
@@ -215,31 +211,31 @@ class Portion:
     def run(self, part: SeriesPart, positions: list[int]) -> Run | None:
         """Arrivals of one series; None: an instance's UID is bad, or has something to say."""
         chosen = [self._fields[n] for n in positions]
-        sops = [fields.sop_instance_uid for fields in chosen]
+        sops: Any = [fields.sop_instance_uid for fields in chosen]
         if not part.are_sop_instances(sops):
             return None
-        rows = zip(
-            repeat(part.sop_class_uid),
+        return Run(
+            part.study,
+            part.series,
+            part.header,
+            part.sop_class_uid,
+            part.frame_of_reference_uid,
+            part.source,
+            sops,
             [fields.instance_number for fields in chosen],
             [fields.number_of_frames for fields in chosen],
-            repeat(part.frame_of_reference_uid),
+            _all_utc_us([fields.occurred_at for fields in chosen]),
+            [fields.event_id for fields in chosen],
+            [sha256(self._values[n]).digest()[:DIGEST_SIZE] for n in positions],
         )
-        instances: list[InstanceHeader] = list(map(_new, repeat(InstanceHeader), rows))
-        stamps: list[Stamp] = list(map(_new, repeat(Stamp), self._stamp_rows(part, positions)))
-        sop_instance_uids: Any = sops
-        return Run(part.study, part.series, part.header, sop_instance_uids, instances, stamps)
 
-    def _stamp_rows(self, part: SeriesPart, positions: list[int]) -> Iterator[tuple[Any, ...]]:
-        chosen = [self._fields[n] for n in positions]
-        digests = [sha256(self._values[n]).digest()[:DIGEST_SIZE] for n in positions]
-        times = [fields.occurred_at for fields in chosen]
-        if len({id(time.tzinfo) for time in times}) == 1:
-            epoch = _epoch(times[0].tzinfo)
-            times_us = [(time - epoch) // _MICROSECOND for time in times]
-        else:
-            times_us = list(map(utc_us, times))
-        event_ids = [fields.event_id for fields in chosen]
-        return zip(times_us, repeat(False), repeat(part.source), event_ids, digests)
+
+def _all_utc_us(times: list[datetime]) -> list[int]:
+    """As `utc_us`; those of one sender have one offset."""
+    if len({id(time.tzinfo) for time in times}) > 1:
+        return list(map(utc_us, times))
+    epoch = _epoch(times[0].tzinfo)
+    return [(time - epoch) // _MICROSECOND for time in times]
 
 
 def _others(found: dict[str, StudyArrivals], study_instance_uid: str) -> StudyArrivals:

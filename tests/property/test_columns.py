@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.avro.envelope import decode_state
@@ -122,8 +122,23 @@ def at_once_and_one_by_one(chosen: list[Record]) -> list[tuple[MemoryMember, lis
     return [(each, outputs + each.run_out(NOW_MS)) for each, outputs in both]
 
 
+SECOND_STUDY: dict[str, object] = {"study_instance_uid": "2.999.2", "series_instance_uid": "2.999.2.1"}
+LATER_OF_ANOTHER_STUDY = (
+    (2, PLAIN, 0),
+    (1, SECOND_STUDY, 0),
+    (1, PLAIN, 400),
+    (3, PLAIN, 9_999),
+    (1, PLAIN, 400),
+    (1, SECOND_STUDY, 0),
+)
+"""What was read of one study says nothing yet of how far another one is."""
+
+
 @settings(max_examples=150, deadline=None)
 @given(values(ODDITIES).map(records))
+@example(
+    records([(event(n, number, odd), gap) for n, (number, odd, gap) in enumerate(LATER_OF_ANOTHER_STUDY)])
+)
 def test_many_at_a_time_is_one_by_one(chosen: list[Record]) -> None:
     (together, outputs), (alone, expected) = at_once_and_one_by_one(chosen)
     assert together.dispositions == alone.dispositions
