@@ -70,6 +70,12 @@ _parked_expired = Counter(
     "References put aside because no one ever named their series.",
     registry=REGISTRY,
 )
+_lost = Counter(
+    "imaging_reference_lost_records",
+    "Offsets that retention removed before they were read.",
+    ["topic", "partition"],
+    registry=REGISTRY,
+)
 _ignored_merges = Counter(
     "imaging_reference_ignored_merges",
     "Patient merges that would close a cycle, in each home.",
@@ -291,6 +297,19 @@ def transaction_aborted(reason: str) -> None:
     """`reason`: librdkafka's error name; the batch is read again."""
     _transactions.labels("aborted").inc()
     _log.warning("transaction_aborted", reason=reason)
+
+
+def state_unavailable(reason: str) -> None:
+    """`reason`: SQLite's; the member is not ready until its state is restored."""
+    _log.error("state_unavailable", reason=reason)
+
+
+def input_lost(topic: str, partition: int, committed: int, first: int) -> None:
+    """Retention removed records before they were read, or the topic was made anew: the group stood at
+    `committed`, the log begins at `first`.
+    """
+    _lost.labels(topic, str(partition)).inc(max(first - committed, 0))
+    _log.error("input_lost", topic=topic, partition=partition, committed=committed, first=first)
 
 
 def broker_unreachable(reason: str) -> None:

@@ -21,9 +21,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from processors import telemetry
 from processors.stream.changelog import Restore
-from processors.stream.client import LOGGER, changelog_config
+from processors.stream.client import changelog_config
 from processors.stream.offsets import ANSWER_S, Offsets, Partition
-from processors.stream.store import SqliteStore, discard, path_of
+from processors.stream.store import SqliteStore, discard, disk_is_full, path_of
 from processors.stream.wiring import Topology, Wiring
 
 PROGRESS_S = 5.0
@@ -87,6 +87,11 @@ class Assignment:
         if self.ready:
             self._consumer.assign([TopicPartition(t, p, o) for (t, p), o in self.positions.items()])
 
+    def relocate(self) -> None:
+        """Ask the broker for everything again: what would be read next is gone."""
+        self._settle(True)
+        self.restart()
+
     def restart(self) -> None:
         """Ask the broker for everything again: after a transaction whose end is unknown."""
         owned = list(self._owned)
@@ -94,11 +99,12 @@ class Assignment:
         self._consumer.assign([])
         self._owned, self._pending = owned, True
 
-    def discard(self) -> None:
-        """As `restart`, without the local files: they are damaged."""
-        homes = list(self.stores)
+    def without_state(self, failed: sqlite3.DatabaseError) -> None:
+        """As `restart`. Damaged files go; on a full disk they stay, to be topped up when there is space."""
+        telemetry.state_unavailable(str(failed))
+        homes = self._homes()
         self.restart()
-        for home in homes:
+        for home in homes if not disk_is_full(failed) else ():
             discard(self._path(home))
 
     def close(self) -> None:
@@ -140,19 +146,14 @@ class Assignment:
     def _locate(self) -> None:
         asked = [TopicPartition(topic, partition) for topic, partition in self._owned]
         committed = self._consumer.committed(asked, ANSWER_S)
-        first = self._offsets.first(self._owned)
+        first, end = self._offsets.first(self._owned), self._offsets.end(self._owned)
         positions: dict[Partition, int] = {}
         for part in committed:
             key = (part.topic, part.partition)
-            positions[key] = max(part.offset, first[key])
-            if 0 <= part.offset < first[key]:
-                LOGGER.error(
-                    "%s [%d]: retention removed offsets %d to %d before they were read",
-                    part.topic,
-                    part.partition,
-                    part.offset,
-                    first[key] - 1,
-                )
+            there = first[key] <= part.offset <= end[key]
+            positions[key] = part.offset if there else first[key]
+            if part.offset >= 0 and not there:
+                telemetry.input_lost(part.topic, part.partition, part.offset, first[key])
         self.positions = positions
         self.stores = {h: SqliteStore(self._path(h), f"{self._identity}/{h}") for h in self._homes()}
 
@@ -190,8 +191,9 @@ class Assignment:
                 self._topology.revoke(home)
             try:
                 store.close(current)
-            except sqlite3.DatabaseError:
-                discard(self._path(home))
+            except sqlite3.DatabaseError as failed:
+                if not disk_is_full(failed):
+                    discard(self._path(home))
         if self.stores:
             telemetry.partitions_lost(list(self.stores))
         self.stores, self.positions, self._owned = {}, {}, []

@@ -1,12 +1,13 @@
 """What the open transaction holds, for the moment it is committed.
 
-Rules of this file: sums and positions, no I/O; a new value a transaction.
+Rules of this file: sums and positions, and telling them; a new value a transaction.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
+from processors import telemetry
 from processors.pipeline.dead_letters import Told, told_by
 from processors.pipeline.records import OutputTopic, Step
 from processors.stream.offsets import Partition
@@ -33,3 +34,12 @@ class Batch:
         self.dead_letters += [
             told_by(output.headers) for output in step.outputs if output.topic is OutputTopic.DEAD_LETTERS
         ]
+
+    def tell(self, commit_s: float) -> None:
+        """Once it is committed, never before: what is rolled back is told by the next try."""
+        telemetry.transaction_committed(self.records, commit_s)
+        telemetry.step_committed(self.dispositions, self.events)
+        for rule, settle_ms in self.settled:
+            telemetry.series_settled(rule, settle_ms / 1000)
+        for told in self.dead_letters:
+            telemetry.dead_lettered(*told)

@@ -17,6 +17,7 @@ LOGGER = logging.getLogger("librdkafka")
 """librdkafka's own log lines: brokers, sockets and groups, never records."""
 
 PARTITION_EOF: int = KafkaError._PARTITION_EOF  # noqa: SLF001 (librdkafka's local codes are public names)
+OUT_OF_RANGE: int = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
 FATAL: int = KafkaError._FATAL  # noqa: SLF001
 FENCED: int = KafkaError._FENCED  # noqa: SLF001
 
@@ -67,7 +68,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # places are always given; one that is gone is lost input, and is told
         "isolation.level": "read_committed",
     }
     return defaults | _without(_PRODUCER_ONLY, kafka) | fixed

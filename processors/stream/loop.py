@@ -150,9 +150,10 @@ class Loop:
             self._lost = str(failed)
         except PlaceLost as failed:
             self._join_anew(str(failed))
-        except sqlite3.DatabaseError as damaged:
-            self._abandon(f"state file: {type(damaged).__name__}")
-            self._assignment.discard()
+        except sqlite3.DatabaseError as failed:
+            self._abandon("state file")
+            self._assignment.without_state(failed)
+            self._stopping.wait(BACKOFF_S[2])
 
     def _work(self) -> None:
         records = self._reader.poll(self._appetite.records, self._patience())
@@ -296,21 +297,16 @@ class Loop:
         group = self._consumer.consumer_group_metadata()
         began = time.monotonic()
         positions = self._transaction.commit(offsets, group, patience_s)
+        self._batch.tell(time.monotonic() - began)
+        self.records += self._batch.records
+        self._aborted_in_a_row = 0
+        self._batch = Batch()
         steps("after_commit")
         for home, position in positions.items():
             assignment.stores[home].commit(position)
             steps("after_store_commit")
         self._topology.committed()
         assignment.positions.update(moved)
-        telemetry.transaction_committed(self._batch.records, time.monotonic() - began)
-        telemetry.step_committed(self._batch.dispositions, self._batch.events)
-        for rule, settle_ms in self._batch.settled:
-            telemetry.series_settled(rule, settle_ms / 1000)
-        for told in self._batch.dead_letters:
-            telemetry.dead_lettered(*told)
-        self.records += self._batch.records
-        self._aborted_in_a_row = 0
-        self._batch = Batch()
 
     def _settle(self, commit: bool) -> None:
         """End the open transaction before partitions go; never raises, what fails is done over by others."""

@@ -13,7 +13,7 @@ from confluent_kafka import Message
 from processors import telemetry
 from processors.pipeline.records import Headers, Record
 from processors.stream.assignment import Assignment
-from processors.stream.client import FATAL, PARTITION_EOF
+from processors.stream.client import FATAL, OUT_OF_RANGE, PARTITION_EOF
 from processors.stream.offsets import Partition
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Reader:
     def __init__(self, consumer: Consumer, assignment: Assignment) -> None:
         self._consumer = consumer
         self._assignment = assignment
+        self._gone = False
+        """Retention took what would be read next."""
         self.read: dict[Partition, int] = {}
         """Next offset to read, control records passed included; ahead of the committed ones."""
 
@@ -71,6 +73,10 @@ class Reader:
             for message in messages:
                 if (error := message.error()) is not None:
                     self._note(error, message.topic(), message.partition(), message.offset())
+        if self._gone:
+            self._gone = False
+            self._assignment.relocate()
+            return []  # read again from the committed offsets
         return records
 
     def ahead(self) -> dict[Partition, int]:
@@ -88,6 +94,8 @@ class Reader:
         if code == PARTITION_EOF:
             if topic is not None and partition is not None and offset is not None:
                 self.read[topic, partition] = max(offset, self.read.get((topic, partition), offset))
+        elif code == OUT_OF_RANGE:
+            self._gone = True
         elif error.fatal() or code == FATAL:
             raise PlaceLost(error.name())
         else:

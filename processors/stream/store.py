@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from processors.errors import Unavailable
 from processors.pipeline.records import StateEntry
 
 FORMAT = "1"
@@ -40,17 +41,22 @@ class SqliteStore:
     """State of one home partition in one file, used by one thread.
 
     `identity` names the changelog partition the file mirrors (cluster, topic, topic id, count): a file made
-    for another one is emptied on opening. Raises OSError if the folder cannot be written,
-    sqlite3.DatabaseError if the file goes bad while in use (`discard` it then).
+    for another one is emptied on opening. Raises Unavailable if the folder cannot be made,
+    sqlite3.DatabaseError if the disk is full (`disk_is_full`) or the file goes bad (`discard` it then).
     """
 
     def __init__(self, path: Path, identity: str) -> None:
         self._path = path
         self._identity = identity
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as failed:
+            raise Unavailable(f"state.dir: {path.parent} cannot be made: {failed.strerror}") from failed
         try:
             self._db = self._open()
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as failed:
+            if disk_is_full(failed):
+                raise
             discard(path)
             self._db = self._open()
         self._writing = False
@@ -105,9 +111,9 @@ class SqliteStore:
         self._position = position
 
     def rollback(self) -> None:
-        if self._writing:
+        self._writing = False
+        if self._db.in_transaction:  # SQLite ends one itself when the disk is full
             self._db.execute("ROLLBACK")
-            self._writing = False
 
     def position(self) -> int:
         return self._position
@@ -130,13 +136,15 @@ class SqliteStore:
 
         Synced once, so that a machine going down later cannot harm it.
         """
-        self.rollback()
-        self._db.execute("PRAGMA synchronous = FULL")
-        if current and self._position:
-            self._set_meta("as_of_ms", str(_now_ms()))
-        self._set_meta("boot", _CLOSED)
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        try:
+            self.rollback()
+            self._db.execute("PRAGMA synchronous = FULL")
+            if current and self._position:
+                self._set_meta("as_of_ms", str(_now_ms()))
+            self._set_meta("boot", _CLOSED)
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._db.close()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=LOCK_S, isolation_level=None)
@@ -170,6 +178,11 @@ class SqliteStore:
 
 def path_of(state_dir: Path, home: int) -> Path:
     return state_dir / f"home-{home:04d}.sqlite"
+
+
+def disk_is_full(failed: sqlite3.DatabaseError) -> bool:
+    """What was written before is as good as ever."""
+    return getattr(failed, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def discard(path: Path) -> None:

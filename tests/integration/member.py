@@ -1,7 +1,7 @@
 """The product's loop as a process: `python -m tests.integration.member '<json>'`.
 
-`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring`); `stop`: it
-is paused there with SIGSTOP. `slice`: records of the first slice of a batch.
+`kill` = [step, n]: the process ends with SIGKILL at the n-th pass of that step (`stream.wiring`).
+`slice_s`, `turn_s`: as the loop's own, see `stream.pacing`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from tests.integration.register import Register
 def main() -> int:
     told = json.loads(sys.argv[1])
     suffix = told["suffix"]
-    deadly = {signal.SIGKILL: told.get("kill", ["", 0]), signal.SIGSTOP: told.get("stop", ["", 0])}
+    at, count = told.get("kill", ["", 0])
     passed: Counter[str] = Counter()
 
     def steps(step: str) -> None:
         passed[step] += 1
-        for which, (at, count) in deadly.items():
-            if step == at and passed[step] == count:
-                os.kill(os.getpid(), which)
+        if step == at and passed[step] == count:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     telemetry.configure("json", "debug")
     loop = Loop(

@@ -6,7 +6,6 @@ Rules of this file: the outside of the product only: topics, and processes runni
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -153,12 +152,6 @@ class Program:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
-
-    @property
-    def stopped(self) -> bool:
-        """Paused by SIGSTOP."""
-        done, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
-        return done != 0 and os.WIFSTOPPED(status)
 
     def signal(self, which: signal.Signals) -> None:
         assert self._process is not None

@@ -140,7 +140,7 @@ def test_input_lost_to_retention_is_reported(site: Site) -> None:
     shutil.rmtree(site.folder / "state-a")
     with site.member() as member:
         until(lambda: _published(site).get(study.encode()) == ["0", "1", "2", "5"], "the rest", member)
-        assert member.said("retention removed offsets 3 to 4")
+        assert member.said('"committed": 3, "event": "input_lost", "first": 5')
 
 
 def test_another_partition_count_stops_with_one_line(site: Site) -> None:

@@ -76,18 +76,18 @@ def committed(site: Site) -> dict[tuple[str, int], int]:
 
 def no_lag(site: Site) -> None:
     """The group comes to the end of all inputs by itself."""
-    until(lambda: committed(site) == _ends(site, INPUTS), "no lag")
+    until(lambda: committed(site) == ends(site, INPUTS), "no lag")
 
 
 def nothing_open(site: Site) -> None:
     """No transaction hides later records from readers: the last stable offset is the end."""
     until(
-        lambda: _ends(site, WRITTEN, IsolationLevel.READ_COMMITTED) == _ends(site, WRITTEN),
+        lambda: ends(site, WRITTEN, IsolationLevel.READ_COMMITTED) == ends(site, WRITTEN),
         "no open transaction",
     )
 
 
-def _ends(
+def ends(
     site: Site, roles: tuple[str, ...], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
 ) -> dict[tuple[str, int], int]:
     topics = site.admin.list_topics(timeout=10).topics

@@ -119,7 +119,7 @@ class Member:
             try:
                 if self._control.poll(0.1):
                     name, value = self._control.recv()
-                    self._told[name] = value
+                    self._told.setdefault(name, value)
             except (EOFError, ConnectionResetError):
                 return None
         assert what in self._told, f"{self.log.name} says nothing of {what}\n{self.tail()}"

@@ -5,11 +5,13 @@ Rules of this file: what the scenarios share; a scenario itself is a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 
 from processors.settings import printable
 from processors.settings.sections import Completeness
@@ -30,20 +32,20 @@ FAST = {
 class Scene:
     """`kafka` and `sections` change the settings of every member."""
 
-    def __init__(self, site: Site, seed: int, kafka: dict[str, object] | None = None) -> None:
+    def __init__(self, site: Site, seed: int, kafka: Mapping[str, object] | None = None) -> None:
         self.site = site
         self.load = Load(seed)
         self.sent: list[Sent] = []
         self._kafka = {**site.settings.kafka, **FAST, **(kafka or {})}
         self._producer = Producer({**site.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
 
-    def member(self, name: str = "a", wire: Wire = NEVER, **sections: object) -> Member:
+    def member(self, name: str = "a", wire: Wire = NEVER, log: str = "", **sections: object) -> Member:
         kafka = self._kafka | {"group.instance.id": name}
         quick = {"completeness": Completeness(quiet_s=QUIET_S)}
-        settings = msgspec.structs.replace(self.site.settings, kafka=kafka, **quick, **sections)
+        settings = msgspec.structs.replace(self.site.settings, kafka=kafka, **(quick | sections))
         config = self.site.folder / f"{name}.toml"
         config.write_text(printable(settings), "utf-8")
-        return Member(config, self.site.folder / f"{name}.log", wire)
+        return Member(config, self.site.folder / f"{log or name}.log", wire)
 
     def state_of(self, name: str = "a") -> Path:
         return self.site.folder / "state" / f"{name}-0"
@@ -54,8 +56,33 @@ class Scene:
     def give(self, records: Iterable[Sent]) -> None:
         for each in records:
             self.sent.append(each)
-            self._producer.produce(self.site.topic(each.role), each.value, each.key, each.partition)
+            self._produce(each)
         assert self._producer.flush(PATIENCE_S) == 0
+
+    def _produce(self, record: Sent) -> None:
+        self._producer.produce(self.site.topic(record.role), record.value, record.key, record.partition)
+
+    def pause(self, member: Member, step: str, passes: int = 2) -> None:
+        """Let it stand still at that step, with a transaction open where the step has one."""
+        assert member.ready() is not None, member.tail()
+        member.set(Wire(step, passes, signal.SIGSTOP))
+
+        def paused() -> bool:
+            self.send()
+            member.gone(within_s=0.3)
+            return member.paused
+
+        until(paused, f"paused at {step}", member)
+
+    def lose(self, records: Iterable[Sent]) -> None:
+        """Retention takes these, and all before them, from the inputs."""
+        for each in records:
+            self._produce(each)
+        assert self._producer.flush(PATIENCE_S) == 0
+        ends = laws.ends(self.site, laws.INPUTS)
+        gone = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
+        for future in self.site.admin.delete_records(gone).values():
+            future.result()
 
     def heals(self, member: Member) -> None:
         """Everything that must hold comes to hold, and `member` has no part in it but to run."""
@@ -71,3 +98,8 @@ class Scene:
         assert first is not None
         taken = laws.records_between(self.site, first, laws.committed(self.site))
         assert member.accounted() == taken
+
+
+def time_passes(seconds: float) -> None:
+    """Let a timeout of the broker run out: the one thing that only time can do."""
+    threading.Event().wait(seconds)

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,11 +28,13 @@ from processors.stream.runner import wiring_of
 
 
 class Wire(NamedTuple):
-    """The n-th pass of a step from now on; `how` is SIGKILL, or SIGSTOP for a zombie in the making."""
+    """The n-th pass of a step from now on; `how` is SIGKILL, SIGSTOP for a zombie in the making, or so many
+    seconds of work, as a slow document takes them.
+    """
 
     step: str
     passes: int = 1
-    how: signal.Signals = signal.SIGKILL
+    how: signal.Signals | float = signal.SIGKILL
 
 
 class Tripwire:
@@ -46,7 +49,14 @@ class Tripwire:
         if step == self._wire.step:
             self._passed += 1
             if self._passed == self._wire.passes:
-                os.kill(os.getpid(), self._wire.how)
+                self._happen(self._wire.how)
+
+    @staticmethod
+    def _happen(how: signal.Signals | float) -> None:
+        if isinstance(how, signal.Signals):
+            os.kill(os.getpid(), how)
+        else:
+            time.sleep(how)
 
 
 def observed(steps: Callable[[str], None]) -> type[Producer]:
@@ -97,7 +107,7 @@ def _obey(control: Connection, tripwire: Tripwire) -> None:
     while True:
         try:
             said = control.recv()
-        except EOFError:  # the test is over, one way or another
+        except (EOFError, OSError):  # the test is over, one way or another
             os.kill(os.getpid(), signal.SIGKILL)
             return
         if isinstance(said, Wire):
