@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -112,6 +113,40 @@ def hl7(config: Path | None) -> None:
         server.Hl7Server(own, messages.Messages(ledger, own.source, zone), producer).run(stop)
         producer.close()
         telemetry.source_stopped("hl7")
+
+
+_DATE = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
+
+
+@command.command(epilog="Example: imaging-reference source dicomweb --since 2026-01-01 --config site.toml")
+@click.option("--since", type=_DATE, help="Studies of this day or later (Study Date).")
+@click.option("--until", type=_DATE, help="Studies of this day or earlier.")
+@click.option("--modality", default="", metavar="CODE", help="Studies with a series of this modality, as CT.")
+@options.config
+def dicomweb(config: Path | None, since: datetime | None, until: datetime | None, modality: str) -> None:
+    """Read in what an archive holds, by QIDO-RS and WADO-RS, and end. What was interrupted goes on."""
+    settings = options.settings_from(config)
+    own = settings.dicomweb
+    from processors.sources.dicomweb import DicomwebSource, Selection
+    from processors.sources.ledger import Ledger
+
+    first, last = (day.strftime("%Y%m%d") if day else "" for day in (since, until))
+    with _feeding(settings, "dicomweb", own.url.rpartition("@")[2]) as forwarder, _bar() as progress:
+        ledger = Ledger(Path(settings.state.dir), f"dicomweb-{own.source}")
+        DicomwebSource(own, ledger, forwarder).run(Selection(first, last, modality), progress)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """On standard error where that is a terminal; yields what to call with studies done and their number."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), "studies", TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _extra(module: str, extra: str = "") -> ModuleType:

@@ -185,6 +185,19 @@ class Hl7(Section, frozen=True):
     """Until a message that the broker does not take is answered with AE."""
 
 
+class Dicomweb(Section, frozen=True):
+    """`source dicomweb`: an archive whose studies are read in."""
+
+    url: str = "http://127.0.0.1:8042/dicom-web"
+    """Root of its QIDO-RS and WADO-RS."""
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    """Bearer token, where there is no user."""
+    source: Text = "dicomweb"
+    """The events' `source`."""
+
+
 class State(Section, frozen=True):
     """The local index of the changelog, and how much work one transaction holds."""
 
@@ -253,6 +266,7 @@ class Settings(Section, frozen=True):
     dimse: Dimse = Dimse()
     orthanc: Orthanc = Orthanc()
     hl7: Hl7 = Hl7()
+    dicomweb: Dicomweb = Dicomweb()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     http: Http = Http()

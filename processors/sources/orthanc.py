@@ -6,22 +6,20 @@ broker has everything. An image's tags are enough, a document is fetched whole. 
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from processors import telemetry
 from processors.dicom import is_read_as_document
-from processors.errors import SettingsError
-from processors.http_client import BodyTooLarge, HttpClient, NotAllowed, NotFetched
+from processors.http_client import BodyTooLarge, NotAllowed, NotFetched
 from processors.settings.sections import Orthanc
 from processors.sources.events import Outgoing, arrival_of, event_of
 from processors.sources.forwarding import Forwarder
 from processors.sources.ledger import Ledger
+from processors.sources.neighbours import client_of
 
 KIND = "orthanc"
 PAGE = 200
@@ -38,15 +36,7 @@ class OrthancSource:
     """Raises SettingsError if `orthanc.url` is none."""
 
     def __init__(self, settings: Orthanc, ledger: Ledger, forwarder: Forwarder) -> None:
-        place = urlsplit(settings.url)
-        if place.scheme not in ("http", "https") or not place.hostname or place.username:
-            raise SettingsError("orthanc.url: expected http(s)://host:port, credentials in user and password")
-        headers = {}
-        if settings.user:
-            pair = base64.b64encode(f"{settings.user}:{settings.password}".encode()).decode("ascii")
-            headers["Authorization"] = f"Basic {pair}"
-        port = place.port or (443 if place.scheme == "https" else 80)
-        self._client = HttpClient([f"{place.hostname}:{port}"], TIMEOUT_S, headers)
+        self._client = client_of("orthanc", settings.url, TIMEOUT_S, settings.user, settings.password)
         self._url, self._settings = settings.url.rstrip("/"), settings
         self._ledger, self._forwarder = ledger, forwarder
 

@@ -1,0 +1,34 @@
+"""A neighbouring system's HTTP address, and who we are to it.
+
+Rules of this file: one client for one server; credentials leave to that server only.
+"""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import urlsplit
+
+from processors.errors import SettingsError
+from processors.http_client import HttpClient
+
+
+def client_of(
+    section: str, url: str, timeout_s: float, user: str = "", password: str = "", token: str = ""
+) -> HttpClient:
+    """A client of the server of `url`, with Basic credentials if there is a user, else with the bearer token.
+
+    Raises SettingsError if `[section] url` is no address of a server.
+    """
+    place = urlsplit(url)
+    if place.scheme not in ("http", "https") or not place.hostname or place.username:
+        raise SettingsError(
+            f"{section}.url: expected http(s)://host:port, credentials in settings of their own"
+        )
+    headers = {}
+    if user:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+        headers["Authorization"] = f"Basic {pair}"
+    elif token:
+        headers["Authorization"] = f"Bearer {token}"
+    port = place.port or (443 if place.scheme == "https" else 80)
+    return HttpClient([f"{place.hostname}:{port}"], timeout_s, headers)
