@@ -19,7 +19,7 @@ from processors.pipeline.record_folding import RecordFold
 from processors.pipeline.records import Record
 from processors.wire.arrivals import Portion, SeriesPart, StudyArrivals
 
-PORTION = 1_000
+PORTION = 2_000
 """Arrivals that are looked at together. Fewer are more work an arrival; more only take memory."""
 
 
@@ -39,7 +39,7 @@ class Columns:
             here = partition == batch.place[1] and topic == batch.place[0] != self._intake_topic
             if here and value is not None and not headers and portion.add(value):
                 batch.waiting.append(record)
-                if len(portion) == PORTION:
+                if len(batch.waiting) == PORTION:
                     portion = self._fold_waiting(portion, batch)
                 continue
             if batch.waiting:

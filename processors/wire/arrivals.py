@@ -168,9 +168,6 @@ class Portion:
         self._fields: list[ArrivalFields] = []
         self._values: list[bytes] = []
 
-    def __len__(self) -> int:
-        return len(self._fields)
-
     def add(self, value: bytes) -> bool:
         """False: it is no arrival with typed fields, or a bad one, and not in the portion."""
         try:

@@ -21,7 +21,7 @@ from tests.bench.rounds import Rounds
 from tests.bench.stopwatch import Taken
 from tests.broker import broker
 
-SMALL, BIG = 100, 10_000
+SMALL, LARGE, BIG = 100, 550, 10_000
 """Instances of a series."""
 
 
@@ -32,19 +32,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(line)
         return 0
     with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as running:
-        load = Load(max(1, options.events // SMALL), SMALL)
-        _say(f"{load.events} events, {load.series} series of {SMALL}, {options.rounds} rounds in rotation")
-        rounds = Rounds(running.bootstrap, "load", load, Path(folder))
-        _throughput(rounds, load, options.rounds)
-        if options.profile:
-            file = str(Path(folder) / "profile")
-            rounds.product(file)
-            pstats.Stats(file).sort_stats("tottime").print_stats(40)
+        for instances in (SMALL, LARGE):
+            _job(running.bootstrap, instances, options, Path(folder))
         if options.cost_events:
             small, big = (_load_of(options.cost_events, each) for each in (SMALL, BIG))
             _cost_on_kafka(running.bootstrap, small, big, Path(folder), options.rounds)
             _cost_in_process(small, big, options.rounds)
     return 0
+
+
+def _job(bootstrap: str, instances: int, options: argparse.Namespace, folder: Path) -> None:
+    """Series of so many instances, a member against the passthrough; the profile is one more run."""
+    load = Load(max(1, options.events // instances), instances)
+    _say(f"{load.events} events, {load.series} series of {instances}, {options.rounds} rounds in rotation")
+    rounds = Rounds(bootstrap, f"load-{instances}", load, folder)
+    _throughput(rounds, load, options.rounds)
+    if options.profile:
+        file = str(folder / "profile")
+        rounds.product(file)
+        pstats.Stats(file).sort_stats("tottime").print_stats(40)
 
 
 def _options() -> argparse.ArgumentParser:

@@ -79,7 +79,7 @@ def test_what_is_odd_makes_its_study_be_read_one_by_one(changes: dict[str, Any])
 def test_other_events_are_not_in_the_portion(changes: dict[str, Any]) -> None:
     portion = Portion()
     assert not portion.add(value(1, **changes))
-    assert len(portion) == 0
+    assert portion.by_study() == {}
 
 
 def test_series_are_remembered_up_to_a_number_and_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
