@@ -86,6 +86,9 @@ class InFlight:
             return None  # another version writes there; the page shows what it can read
         if series["waiting"] is None:
             return None
+        if series["reports_only"]:
+            del self._series[place]  # its clock runs, but reports make no reference to their own series
+            return None
         waiting = Waiting(
             *place,
             series["modality"],

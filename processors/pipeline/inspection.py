@@ -19,6 +19,7 @@ from processors.core.events import SeriesHeader
 from processors.core.layers import resolved_header
 from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import SelectionKey, SelectionState, StudyState
+from processors.core.vocabulary import REPORTS
 from processors.pipeline.dead_letters import instant_of
 from processors.wire import state as rows
 from processors.wire.erasure_rows import ERASURES, read_erasure
@@ -130,6 +131,7 @@ def _of_series(study: StudyState, series: SeriesState, home: int) -> Known:
         "home": home,
         "modality": header.modality,
         "instances": series.seen,
+        "reports_only": bool(series.order) and all(i.header.sop_class_uid in REPORTS for i in series.order),
         "expected_instances": series.expected_count,
         "said_complete": series.completed is not None,
         "waiting": waiting_of(series),

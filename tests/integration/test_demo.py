@@ -102,9 +102,10 @@ def test_health_and_metrics_are_served(played: tuple[demo.Report, Recorder]) -> 
 
 
 def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "processors", "demo"]
+    command = [sys.executable, "-m", "processors", "demo", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "NO_COLOR": "1"}
-    shown = []
+    shown: list[str] = []
+    page = ""
     with (
         (tmp_path / "errors").open("wb") as errors,
         subprocess.Popen(
@@ -115,9 +116,18 @@ def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
         for line in process.stdout:
             shown.append(line)
             if re.fullmatch(r"\w+ sends \d+ images\.\n", line):  # after the scenario
+                page = page or _live_page(shown)
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 0
     assert (tmp_path / "errors").read_text() == ""
-    assert any("series" in line and "quiet" in line for line in shown)
+    published = [line for line in shown if re.match(r"\d\d:\d\d:\d\d  series .* quiet ", line)]
+    assert published
+    assert all(f">{line.split()[5]}</a>" in page for line in published)
     assert shown[-1].startswith("All adds up")
     assert [path.name for path in tmp_path.iterdir()] == ["errors"], "nothing is kept"
+
+
+def _live_page(shown: list[str]) -> str:
+    (address,) = (line.split()[-1] for line in shown if line.startswith("Live page: "))
+    with urllib.request.urlopen(address) as answer:
+        return str(answer.read().decode())
