@@ -21,6 +21,7 @@ third-party library has one room.
     stream          Kafka: the loop, transactions, the local store, topics
     assemble        files through the pipeline, without a broker
     render          pictures of references
+    sinks           bridges from the output topics to neighbouring systems
     sources         bridges from folders and neighbouring systems to the input topics
     demo            an embedded broker and a hospital's day
     cli             arguments, printing, exit codes

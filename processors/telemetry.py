@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TextIO
 
 import structlog
@@ -120,6 +120,18 @@ _lag = Gauge(
 )
 _lag_known: set[tuple[str, int]] = set()
 
+_sink_references = Counter(
+    "imaging_reference_sink_references",
+    "References brought by a sink, by outcome (written, unchanged, deleted, refused).",
+    ["sink", "outcome"],
+    registry=REGISTRY,
+)
+_sink_unanswered = Counter(
+    "imaging_reference_sink_unanswered_requests",
+    "Batches that the other side did not take; they are brought again.",
+    ["sink"],
+    registry=REGISTRY,
+)
 _source_records = Counter(
     "imaging_reference_source_records",
     "Records that a source sent and the broker has.",
@@ -320,6 +332,19 @@ def registry_unanswered(reason: str) -> None:
     """`reason`: a status of HTTP, or an exception's name."""
     _registry.inc()
     _log.warning("registry_unanswered", reason=reason)
+
+
+def sink_brought(sink: str, outcomes: Mapping[str, int], refused: Iterable[tuple[str, int]]) -> None:
+    """`refused`: reference id, status of HTTP. They stay on the topic, to be brought once mended."""
+    for outcome, count in outcomes.items():
+        _sink_references.labels(sink, outcome).inc(count)
+    for reference_id, status in refused:
+        _log.warning("sink_refused", sink=sink, reference_id=reference_id, status=status)
+
+
+def sink_unanswered(sink: str, reason: str) -> None:
+    _sink_unanswered.labels(sink).inc()
+    _log.warning("sink_unanswered", sink=sink, reason=reason)
 
 
 def failed(reason: str) -> None:

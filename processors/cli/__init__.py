@@ -25,6 +25,7 @@ _COMMANDS = {
     "run": "Run the stream processor against Kafka.",
     "topics": "Create the topics, or check them.",
     "publish": "Send DICOM files or event files to the input topics.",
+    "sink": "Bring the references to a FHIR server.",
     "source": "Feed the input topics from a folder or a neighbouring system.",
     "dead-letters": "List what was put aside, show it, put it back.",
     "explain": "Tell where a reference came from.",

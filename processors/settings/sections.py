@@ -239,6 +239,21 @@ class SchemaRegistry(Section, frozen=True):
             raise ValueError(f"facts: {self.facts} needs schema_registry.url")
 
 
+class FhirServer(Section, frozen=True):
+    """`sink fhir`: the server that is to hold what the FHIR topic holds."""
+
+    url: str = ""
+    """Its base, as https://fhir.example/fhir."""
+    token_file: str = ""
+    """File with a bearer token; empty: none is sent."""
+    ca_file: str = ""
+    """PEM of the authority that signed its certificate; empty: the usual ones."""
+    timeout_s: Annotated[float, Meta(gt=0, le=45)] = 30.0
+    """For one answer; four more tries must fit into the time the group allows between two polls."""
+    batch_resources: Annotated[int, Meta(ge=1, le=500)] = 50
+    """In one transaction: it succeeds or fails as a whole."""
+
+
 class Http(Section, frozen=True):
     host: Text = "127.0.0.1"
     """Loopback: who may read the metrics is the site's decision."""
@@ -269,6 +284,7 @@ class Settings(Section, frozen=True):
     dicomweb: Dicomweb = Dicomweb()
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
+    fhir_server: FhirServer = FhirServer()
     http: Http = Http()
     logging: Logging = Logging()
 

@@ -1,0 +1,72 @@
+"""Reading one output topic as a member of a group of its own: for sinks, which commit what they have brought.
+
+Rules of this file: the consumer of a sink; no meaning of records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from processors.errors import Unavailable
+from processors.pipeline.records import Record
+from processors.stream.client import LOGGER, consumer_config
+from processors.stream.tail import record_of
+
+_STATIC = "group.instance.id"
+
+
+class Subscription:
+    """Used by one thread. Records of aborted transactions are not seen. Raises Unavailable without topic."""
+
+    def __init__(self, kafka: Mapping[str, str | int | float | bool], group: str, topic: str) -> None:
+        config = consumer_config(kafka, group, "sink")
+        del config[_STATIC]  # several sinks may share the work, and none has state to come back to
+        config["enable.partition.eof"] = False
+        self._consumer = Consumer(config, logger=LOGGER)
+        self._consumer.subscribe([topic])
+        self._first: dict[int, int] = {}
+        self._next: dict[int, int] = {}
+        self._topic = topic
+
+    def poll(self, most: int, patience_s: float) -> list[Record]:
+        """Of a partition in order; those of the poll before count as done with."""
+        self._first.clear()
+        self._next.clear()
+        records: list[Record] = []
+        for message in self._consumer.consume(most, patience_s):
+            if (error := message.error()) is not None:
+                if error.fatal() or error.name() in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"):
+                    raise Unavailable(f"topic {self._topic}: {error.name()}")
+                continue
+            record = record_of(message)
+            records.append(record)
+            self._first.setdefault(record.partition, record.offset)
+            self._next[record.partition] = record.offset + 1
+        return records
+
+    def commit(self) -> None:
+        """What was polled last; a member that lost its partitions commits nothing: others read them."""
+        with suppress(KafkaException):
+            self._consumer.commit(offsets=self._places(self._next), asynchronous=False)
+
+    def rewind(self) -> None:
+        """What was polled last is polled again."""
+        for place in self._places(self._first):
+            with suppress(KafkaException):  # the partition is another's now
+                self._consumer.seek(place)
+
+    def _places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
