@@ -93,8 +93,9 @@ class Dashboard:
 
     @property
     def address(self) -> str:
-        """What to open in a browser; beyond loopback the token is in it."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        """What to open in a browser of this machine; beyond loopback the token is in it."""
+        host = "localhost" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104 (every address)
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/" + (f"?token={quote(self._token)}" if self._token else "")
 
     def close(self) -> None:
