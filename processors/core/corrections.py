@@ -66,6 +66,16 @@ class ItemErased(NamedTuple):
     stamp: Stamp
 
 
+class ErasuresTold(NamedTuple):
+    """What was erased of a study; told to others in which the same instances had or have other names."""
+
+    study_instance_uid: str
+    """Whom it is told."""
+    erased: tuple[tuple[str, int], ...]
+    """(hash of a path, until when), as `StudyState.erased` has them."""
+    stamp: Stamp
+
+
 class Scope(NamedTuple):
     """A study, one of its series or one of its instances, with all that lies in it."""
 
@@ -106,5 +116,7 @@ class StudyTold(NamedTuple):
         return ""
 
 
-Correction = PatientMerged | PatientUnmerged | InstanceErased | ItemErased | UidChanged | StudyTold
+Correction = (
+    PatientMerged | PatientUnmerged | InstanceErased | ItemErased | ErasuresTold | UidChanged | StudyTold
+)
 AnyEvent = Event | Correction

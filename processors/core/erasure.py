@@ -50,7 +50,15 @@ ERASED = Disposition("ignored", IgnoredReason.ERASED)
 
 def is_erased(study: StudyState, path: Iterable[str], at_us: int) -> bool:
     """Whether what happened then at this path (study, series or empty, SOP) is not to be kept."""
-    return bool(study.erased) and at_us <= study.erased.get(name_hash(*path), NEVER)
+    return bool(study.erased) and at_us <= erased_until(study, path)
+
+
+def erased_until(study: StudyState, path: Iterable[str]) -> int:
+    """Under whichever name it was erased."""
+    if study.names is None:
+        return study.erased.get(name_hash(*path), NEVER)
+    names = study.names(DocumentPath(*path))
+    return max(study.erased.get(name_hash(*name), NEVER) for name in names)
 
 
 # ---- what comes afterwards -------------------------------------------------------------------------------
@@ -102,7 +110,7 @@ def expect(study: StudyState, event: InstanceArrived | DocumentArrived) -> bool:
 
 
 def _until(study: StudyState, path: DocumentPath, stamp: Stamp) -> Stamp:
-    return Stamp(study.erased[name_hash(*path)], True, stamp.source, stamp.event_id, stamp.digest)
+    return Stamp(erased_until(study, path), True, stamp.source, stamp.event_id, stamp.digest)
 
 
 # ---- the erasure itself ----------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from typing import Any
 
 from processors.core import erasure
 from processors.core import series as series_fold
-from processors.core.corrections import InstanceErased, ItemErased
+from processors.core.corrections import ErasuresTold, InstanceErased, ItemErased
+from processors.core.erased_names import erase_by_all_names, erase_told
 from processors.core.events import (
     Document,
     DocumentArrived,
@@ -361,11 +362,15 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
 
 
 def _fold_erasure(study: StudyState, event: InstanceErased, _origin: Origin, _: bool) -> Effect:
-    return erasure.erase(study, event)
+    return erase_by_all_names(study, event)
 
 
 def _fold_item_erasure(study: StudyState, event: ItemErased, _origin: Origin, _: bool) -> Effect:
     return erasure.erase_items(study, event)
+
+
+def _fold_told_erasures(study: StudyState, event: ErasuresTold, _origin: Origin, _: bool) -> Effect:
+    return erase_told(study, event)
 
 
 _FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
@@ -381,4 +386,5 @@ _FOLDS: dict[type, Callable[[StudyState, Any, Origin, bool], Effect]] = {
     SelectionWithdrawn: fold_selection_withdrawal,
     InstanceErased: _fold_erasure,
     ItemErased: _fold_item_erasure,
+    ErasuresTold: _fold_told_erasures,
 }

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from processors.core import erasure
-from processors.core.events import DocumentPath, SelectionMade, Stamp
+from processors.core.events import (
+    Document,
+    DocumentPath,
+    FragmentReported,
+    InstanceHeader,
+    SelectionMade,
+    SeriesHeader,
+    Stamp,
+)
 from processors.core.layers import winning_layers
 from processors.core.moved_documents import put_documents
 from processors.core.moved_series import put_series
@@ -30,6 +38,20 @@ def seen(own: StudyState, origins: Iterable[StudyState], routes: Routes) -> Stud
     put_documents(view, own, raws, routes)
     _put_selections(view, own, raws, routes)
     return view
+
+
+def forget_carried(own: StudyState, view: StudyState) -> list[FragmentReported]:
+    """Documents that came from elsewhere and were erased there: for every study that has a part of one."""
+    messages = []
+    for path in sorted(own.carried.keys() - view.documents.keys()):
+        bare = Document(path, "", "", InstanceHeader(), SeriesHeader())
+        for target, (sequence, _) in own.carried.pop(path).sent.items():
+            messages.append(FragmentReported(target, bare, _UNSAID, sequence + 1, erased=True))
+        own.dropped_rows.append(("k", *path))
+    return messages
+
+
+_UNSAID = Stamp(0, True, "", "", b"")
 
 
 def settle(own: StudyState, view: StudyState) -> None:

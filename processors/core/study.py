@@ -11,6 +11,7 @@ series the same holds:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -141,6 +142,8 @@ SelectionKey = tuple[str, str, str]
 class StudyState:
     """All of one study in memory. `touched_*` name what must be written at the end of the step."""
 
+    names: Callable[[DocumentPath], AbstractSet[DocumentPath]] | None = None
+    """Every name that an instance has or had, in whichever study; None: the one under which it is known."""
     moved: AbstractSet[tuple[str, ...]] = frozenset()
     """(series, SOP UID) of instances, and keys of selections, that lie elsewhere since UIDs changed; only in
     what `core.moved_study` makes of a study."""

@@ -10,7 +10,7 @@ Rules of this file: pure; who lies where follows from the changes alone, so the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from processors.core.corrections import Scope, UidChanged
@@ -34,8 +34,11 @@ class Routes:
     empty series UID, too (a study).
     """
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, priors: Callable[[str], Iterable[str]]) -> None:
+        """`priors`: the studies from which something came directly into this one."""
         self._lookup = lookup
+        self._priors = priors
+        self._into: dict[str, list[UidChanged]] = {}
         self._by_study: dict[str, dict[Scope, list[UidChanged]]] = {}
         self._ways: dict[DocumentPath, Way] = {}
 
@@ -60,6 +63,53 @@ class Routes:
                     found.add(there)
                     unread.append(there)
         return found
+
+    def names(self, path: DocumentPath) -> set[DocumentPath]:
+        """Every name that this instance has or ever had, itself included; without a series UID: in any."""
+        found, unread = {path}, [path]
+        while unread:
+            at = unread.pop()
+            for there in (*self._onward(at), *self._back(at)):
+                if there not in found:
+                    found.add(there)
+                    unread.append(there)
+        return found
+
+    def into(self, study_instance_uid: str) -> list[UidChanged]:
+        """The changes by which something came into this study."""
+        found = self._into.get(study_instance_uid)
+        if found is None:
+            found = self._into[study_instance_uid] = [
+                change
+                for prior in self._priors(study_instance_uid)
+                for changes in self.of_study(prior).values()
+                for change in changes
+                if change.present.study_instance_uid == study_instance_uid
+            ]
+        return found
+
+    def kindred(self, study_instance_uid: str) -> set[str]:
+        """Every study whose instances may have names in this one, or those have names in, itself included."""
+        found, unread = {study_instance_uid}, [study_instance_uid]
+        while unread:
+            uid = unread.pop()
+            onward = (each.present for changes in self.of_study(uid).values() for each in changes)
+            back = (change.prior for change in self.into(uid))
+            for there in {scope.study_instance_uid for scope in (*onward, *back)} - found:
+                found.add(there)
+                unread.append(there)
+        return found
+
+    def _onward(self, path: DocumentPath) -> Iterator[DocumentPath]:
+        for changes in self.of_study(path.study_instance_uid).values():
+            for change in changes:
+                if _lies_in(path, change.prior):
+                    yield _renamed(path, change.present)
+
+    def _back(self, path: DocumentPath) -> Iterator[DocumentPath]:
+        for change in self.into(path.study_instance_uid):
+            if _lies_in(path, change.present):
+                yield _renamed(path, change.prior)
 
     def of_study(self, study_instance_uid: str) -> dict[Scope, list[UidChanged]]:
         """The changes whose prior study this is, by their prior scope."""
@@ -147,6 +197,22 @@ class Routes:
 def applied(change: UidChanged, path: DocumentPath) -> DocumentPath:
     """Where a change puts a path that it concerns."""
     study, series, sop = change.present
+    return DocumentPath(study, series or path.series_instance_uid, sop or path.sop_instance_uid)
+
+
+def _lies_in(path: DocumentPath, scope: Scope) -> bool:
+    """An unknown series may be any."""
+    if scope.sop_instance_uid not in ("", path.sop_instance_uid):
+        return False
+    if not path.series_instance_uid:
+        return bool(scope.sop_instance_uid) or not scope.series_instance_uid
+    return scope.series_instance_uid in ("", path.series_instance_uid)
+
+
+def _renamed(path: DocumentPath, scope: Scope) -> DocumentPath:
+    study, series, sop = scope
+    if not path.series_instance_uid:
+        return DocumentPath(study, "", sop or path.sop_instance_uid)
     return DocumentPath(study, series or path.series_instance_uid, sop or path.sop_instance_uid)
 
 

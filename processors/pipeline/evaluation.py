@@ -15,7 +15,7 @@ from processors.core.document_references import FamilyView, fragments, of_family
 from processors.core.erasure import forget_series, forget_study
 from processors.core.events import DocumentPath
 from processors.core.instances import NEVER
-from processors.core.moved_study import settle
+from processors.core.moved_study import forget_carried, settle
 from processors.core.policy import Policy
 from processors.core.reference import WithdrawalReason
 from processors.core.references import Context, context_of, holders, of_selection, of_series
@@ -32,6 +32,7 @@ from processors.core.versions import versions_of
 from processors.errors import DeadLetterCode, WarningCode
 from processors.pipeline.dead_letters import described
 from processors.pipeline.erasures import Erasures
+from processors.pipeline.forwarding import NOWHERE
 from processors.pipeline.homes import Home
 from processors.pipeline.publishing import Background, Change, Publisher
 from processors.pipeline.records import OutputRecord, Step
@@ -108,6 +109,7 @@ class Evaluator:
                 if study == own.study_instance_uid:
                     work.closed.setdefault(series, rule)
         work.study = moves.seen(own)
+        work.messages += [(gone, NOWHERE) for gone in forget_carried(own, work.study)]
         self._evaluate(work, step, now_ms)
         settle(own, work.study)
         work.study = own

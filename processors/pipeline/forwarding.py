@@ -13,6 +13,9 @@ from processors.pipeline.records import Headers, OutputRecord, OutputTopic
 from processors.wire import state as rows
 from processors.wire.messages import pack, unpack
 
+NOWHERE: Origin = (("", -1), -1)
+"""Of what a home tells by itself."""
+
 
 def from_intake(value: bytes) -> tuple[Any, Origin]:
     """The event in an intake record, and where the record it was made of lies."""

@@ -48,13 +48,16 @@ class Home:
     def study(self, study_instance_uid: str) -> StudyState:
         """The study, to be changed: an empty one if nothing is known."""
         self._uncommitted.add(study_instance_uid)
+        names = self.moves.names if self.moves.concern(study_instance_uid) else None
         study = self._studies.get(study_instance_uid)
         if study is not None:
             self._studies.move_to_end(study_instance_uid)
+            study.names = names
             return study
         found = chain(self.store.scan(rows.prefix_of(study_instance_uid)), self._erased(study_instance_uid))
         study = rows.study_from(study_instance_uid, ((key, decode_state(value).body) for key, value in found))
         self._studies[study_instance_uid] = study
+        study.names = names
         return study
 
     def _erased(self, study_instance_uid: str) -> Iterable[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from processors.avro.envelope import decode_state
 from processors.core.corrections import StudyTold, UidChanged
-from processors.core.events import Stamp
+from processors.core.events import DocumentPath, Stamp
 from processors.core.moved_study import seen
 from processors.core.study import StudyState
 from processors.core.uid_changes import Routes
@@ -36,7 +36,7 @@ class Moves:
     def __init__(self, home: int, store: StateStore) -> None:
         self._home = home
         self._store = store
-        self._routes = Routes(self._changes)
+        self._routes = Routes(self._changes, self._priors)
         self._upstream: dict[str, frozenset[str]] = {}
         self._any: bool | None = None
         """Whether any UID was ever changed; None: not yet asked."""
@@ -55,16 +55,23 @@ class Moves:
         if known is None:
             found, unread = {study_instance_uid}, [study_instance_uid]
             while unread:
-                for key, _ in self._store.scan(rows.upstream_of(unread.pop())):
-                    if (prior := rows.last_of(key)) not in found:
-                        found.add(prior)
-                        unread.append(prior)
+                for prior in set(self._priors(unread.pop())) - found:
+                    found.add(prior)
+                    unread.append(prior)
             known = self._upstream[study_instance_uid] = frozenset(found)
         return known
 
     def downstream(self, study_instance_uid: str) -> set[str]:
         """The study and all in which anything of it may lie."""
         return self._routes.studies_reached(study_instance_uid)
+
+    def kindred(self, study_instance_uid: str) -> set[str]:
+        """Every study whose instances may have names in this one, or those have names in, itself included."""
+        return self._routes.kindred(study_instance_uid)
+
+    def names(self, path: DocumentPath) -> set[DocumentPath]:
+        """Every name that an instance has or ever had."""
+        return self._routes.names(path)
 
     def series_reached(self, study_instance_uid: str, series_instance_uid: str) -> set[tuple[str, str]]:
         """(study, series) in which anything of this series may lie."""
@@ -108,13 +115,13 @@ class Moves:
     ) -> Iterator[StudyTold]:
         """What the homes of where the study's parts may lie are to be told; `whole`: for the first time."""
         prefix = prefix_of(study.study_instance_uid)
-        found: list[tuple[str, bytes | None]] = (
-            list(self._store.scan(prefix)) if whole else [(entry.key, entry.value) for entry in written]
-        )
+        found: dict[str, bytes | None] = {entry.key: entry.value for entry in written}
+        if whole:
+            found |= self._store.scan(prefix)
         stamp = Stamp(now_ms * 1000, False, "", "", b"")
         told: list[tuple[str, bytes | None]] = []
         size = 0
-        for key, value in found:
+        for key, value in found.items():
             if not key.startswith(prefix) or kind_of(key) in _OWN:
                 continue
             told.append((key, value))
@@ -127,7 +134,7 @@ class Moves:
 
     def forget(self) -> None:
         """What was looked up may have changed."""
-        self._routes = Routes(self._changes)
+        self._routes = Routes(self._changes, self._priors)
         self._upstream.clear()
         self._any = None
 
@@ -135,6 +142,9 @@ class Moves:
         prefix = rows.told_of(study_instance_uid)
         found = self._store.scan(prefix)
         return study_from(study_instance_uid, ((k[len(prefix) :], decode_state(v).body) for k, v in found))
+
+    def _priors(self, study_instance_uid: str) -> list[str]:
+        return [rows.last_of(key) for key, _ in self._store.scan(rows.upstream_of(study_instance_uid))]
 
     def _changes(self, study_instance_uid: str) -> list[UidChanged]:
         found = self._store.scan(rows.changes_of(study_instance_uid))

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from processors.core.completeness import move_clock
-from processors.core.corrections import StudyTold, UidChanged
+from processors.core.corrections import ErasuresTold, StudyTold, UidChanged
+from processors.core.erased_names import sweep
+from processors.core.events import Stamp
 from processors.core.policy import Completeness
 from processors.core.study import APPLIED, DUPLICATE, Disposition
 from processors.pipeline.batch import Batch
 from processors.pipeline.evaluation import Work
+from processors.pipeline.forwarding import NOWHERE
 from processors.pipeline.homes import Home
 from processors.pipeline.records import StateEntry
 
@@ -46,7 +49,19 @@ class Moving:
             work.everything = True
             work.tell_whole |= work.study.study_instance_uid in upstream
             self._open(work, home.moves.seen(work.study).series)
+        kindred = home.moves.kindred(prior)
+        for work in self._works(kindred):
+            self._erase(work, kindred - {work.study.study_instance_uid}, event.stamp)
         return APPLIED
+
+    def _erase(self, work: Work, others: Iterable[str], stamp: Stamp) -> None:
+        """What was erased under one name must go under the others that are known only now."""
+        study = work.study
+        study.names = self._home.moves.names
+        if study.erased:
+            work.note(sweep(study, stamp), NOWHERE)
+            erased = tuple(study.erased.items())
+            work.messages += [(ErasuresTold(other, erased, stamp), NOWHERE) for other in sorted(others)]
 
     def keep(self, event: StudyTold) -> Disposition:
         """Keep what another home, or this one, told of a study."""

@@ -13,14 +13,13 @@ from collections.abc import Iterable
 
 from processors.avro.facts import SINGLE_OBJECT, FactFraming
 from processors.core.policy import Policy
-from processors.core.study import Origin
 from processors.fhir.releases import release_of
 from processors.pipeline.batch import Batch
 from processors.pipeline.columns import Columns
 from processors.pipeline.decode import Decoder
 from processors.pipeline.dispositions import dispose
 from processors.pipeline.evaluation import Evaluator, Work
-from processors.pipeline.forwarding import to_intake
+from processors.pipeline.forwarding import NOWHERE, to_intake
 from processors.pipeline.homes import Home
 from processors.pipeline.moving import told
 from processors.pipeline.partitioning import home_of
@@ -33,9 +32,6 @@ from processors.wire.patient_rows import WAITING
 
 DUE_AT_ONCE = 1_000
 """Clocks that one tick ends in a home. More makes transactions of many seconds after an outage."""
-
-_NOWHERE: Origin = (("", -1), -1)
-"""Of what a home tells by itself."""
 
 FOREVER = 2**62
 """A home's clock at the end of all input, ms."""
@@ -151,7 +147,7 @@ class Pipeline:
             written = work.home.save(work.study, now_ms)
             step.entries += written
             for home, message in told(work, written, self._home_of, now_ms):
-                step.outputs.append(to_intake(message, home, _NOWHERE, now_ms, b""))
+                step.outputs.append(to_intake(message, home, NOWHERE, now_ms, b""))
 
     def _home_of(self, study_instance_uid: str) -> int:
         return home_of(study_instance_uid, self._partitions)

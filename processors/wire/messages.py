@@ -9,6 +9,7 @@ import msgspec
 
 from processors.core.corrections import (
     AnyEvent,
+    ErasuresTold,
     InstanceErased,
     ItemErased,
     PatientMerged,
@@ -45,6 +46,7 @@ _TYPES: tuple[type[AnyEvent], ...] = (
     PatientUnmerged,
     InstanceErased,
     ItemErased,
+    ErasuresTold,
     UidChanged,
     StudyTold,
 )

@@ -21,7 +21,12 @@ def scope(text: str) -> Scope:
 
 def routes(*changes: Named) -> Routes:
     made = [UidChanged(scope(prior), scope(present), stamp(at_s)) for prior, present, at_s in changes]
-    return Routes(lambda study: [each for each in made if each.prior.study_instance_uid == study])
+    return Routes(
+        lambda study: [each for each in made if each.prior.study_instance_uid == study],
+        lambda study: {
+            each.prior.study_instance_uid for each in made if each.present.study_instance_uid == study
+        },
+    )
 
 
 def path(text: str) -> DocumentPath:
@@ -77,6 +82,22 @@ def test_reach_has_every_name_that_readers_may_know() -> None:
     assert ways.studies_reached("8") == {"8"}
     assert ways.places_named("9", "3") == set()
     assert routes(("1|2|3", "1|2|4", 1)).places_named("1", "3") == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("start", "names"),
+    [
+        ("1|2|3", ["1|2|3", "9|2|3", "9|2|4", "8|7|4"]),
+        ("8|7|4", ["1|2|3", "9|2|3", "9|2|4", "8|7|4", "1|2|4"]),
+        ("1|5|4", ["1|5|4", "9|5|4"]),
+        ("1||3", ["1||3", "9||3", "9||4"]),
+        ("8||4", ["8||4"]),
+    ],
+)
+def test_names_are_all_that_one_instance_has_or_had(start: str, names: list[str]) -> None:
+    ways = routes(("1", "9", 1), ("9|2|3", "9|2|4", 2), ("9|2", "8|7", 3))
+    assert ways.names(path(start)) >= {path(name) for name in names}
+    assert ways.kindred("8") == {"1", "8", "9"}
 
 
 def test_touched_are_the_series_of_which_something_left() -> None:

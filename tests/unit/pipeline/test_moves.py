@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from processors.core.corrections import Scope, UidChanged
+from processors.core.corrections import InstanceErased, Scope, UidChanged
 from processors.core.events import DocumentPath, SeriesHeader
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
@@ -73,8 +73,8 @@ def tell(site: Site, event: Any) -> None:
 
 
 def latest(site: Site) -> dict[str, dict[str, Any]]:
-    found = [o for o in site.outputs if o.topic is OutputTopic.FHIR]
-    return {(o.key or b"").decode(): resource(o) for o in found if o.value is not None}
+    found = {(o.key or b"").decode(): o for o in site.outputs if o.topic is OutputTopic.FHIR}
+    return {reference_id: resource(o) for reference_id, o in found.items() if o.value is not None}
 
 
 def resource(output: OutputRecord) -> dict[str, Any]:
@@ -211,6 +211,45 @@ def test_what_a_moved_document_cannot_place_is_given_up_once() -> None:
     tell(site, arrived("3.9", study=OTHER))
     site.wait(400)
     assert ("113000", OTHER, SERIES, ["3.9"]) in listed(site)
+
+
+def erased(path: tuple[str, str, str], at_s: int = 9) -> InstanceErased:
+    return InstanceErased(*path, stamp(at_s, removal=True))
+
+
+@pytest.mark.parametrize("name", [(STUDY, SERIES, "3.1"), (OTHER, MOVED, "3.1")], ids=["old", "new"])
+def test_an_erasure_takes_out_what_was_said_under_every_name(name: tuple[str, str, str]) -> None:
+    """Whichever was known first, the erasure or the change; nothing names the instance any more."""
+    made = document(key_images(item(), item(study=OTHER, series=MOVED)), study=THIRD)
+    again = arrived(study=OTHER, series=MOVED, at_s=2)
+    *said, change, gone = [arrived(), again, reported(made), selected(item()), SERIES_TO_OTHER, erased(name)]
+    for order in ([*said, change, gone], [*said, gone, change], [gone, *said, change], [change, gone, *said]):
+        site = played(order, wait_s=20)
+        assert latest(site) == {}
+        entries = [(k, v) for store in site.member.stores for k, v in store.scan("")]
+        assert [key for key, value in entries if "3.1" in key or b"3.1" in value] == []
+
+
+def test_what_comes_after_the_erasure_is_published_again() -> None:
+    site = played([arrived(), SERIES_TO_OTHER, erased((OTHER, MOVED, "3.1")), arrived(at_s=20)])
+    assert listed(site) == [("113015", OTHER, MOVED, ["3.1"])]
+    [found] = (
+        latest(site).values()
+        if len(latest(site)) == 1
+        else [r for r in latest(site).values() if r["status"] == "available"]
+    )
+    assert found["meta"]["versionId"] == "3"
+
+
+def test_an_erased_document_s_parts_go_from_every_study() -> None:
+    made = document(key_images(item(study=THIRD, series="2.2")))
+    document_moved = changed(Scope(STUDY, "2.9"), Scope(OTHER, "2.9"))
+    events = [arrived(study=THIRD, series="2.2"), reported(made), document_moved]
+    for name in (STUDY, OTHER):
+        site = played([*events, erased((name, "2.9", "5.1"))])
+        assert listed(site) == [("113015", THIRD, "2.2", ["3.1"])]
+        keys = [key for store in site.member.stores for key, _ in store.scan("")]
+        assert [key for key in keys if key.endswith("|5.1")] == []
 
 
 def test_a_document_s_path_of_now_is_no_second_copy_of_it() -> None:

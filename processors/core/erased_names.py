@@ -1,0 +1,86 @@
+"""Erasure of an instance that had several names: what was said under any of them goes.
+
+Rules of this file: as `core.erasure`. A name that was erased is known by its hash only; so what a study knows
+is compared with what was erased under its other names, once these or the erasure are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from processors.core.corrections import ErasuresTold, InstanceErased, ItemErased
+from processors.core.erasure import erase, erase_items, erased_until
+from processors.core.events import DocumentPath, Stamp
+from processors.core.identity import name_hash
+from processors.core.instances import NEVER
+from processors.core.study import APPLIED, DUPLICATE, Effect, StudyState
+
+
+def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
+    """Erase an instance here, and tell it where it has other names."""
+    effect = erase(study, event)
+    if study.names is None or effect.disposition is DUPLICATE:
+        return effect
+    _join(effect, sweep(study, event.stamp))
+    others = {name.study_instance_uid for name in study.names(event.path)} - {study.study_instance_uid}
+    anywhere = event.path._replace(series_instance_uid="")
+    hashes = tuple((name_hash(*path), event.stamp.occurred_at_us) for path in (event.path, anywhere))
+    effect.messages += [ErasuresTold(other, hashes, event.stamp) for other in sorted(others)]
+    return effect
+
+
+def erase_told(study: StudyState, event: ErasuresTold) -> Effect:
+    """Something was erased of a study in which the same instances have other names."""
+    news = [(name, at) for name, at in event.erased if at > study.erased.get(name, NEVER)]
+    if not news:
+        return Effect(DUPLICATE)
+    for name, until_us in news:
+        study.erased[name] = until_us
+        study.touched_erasures.add(f"p{name}")
+    effect = Effect(APPLIED)
+    _join(effect, sweep(study, event.stamp))
+    return effect
+
+
+def sweep(study: StudyState, stamp: Stamp) -> Effect:
+    """Erase what is known here and was erased under another name; cost: all that the study knows."""
+    effect = Effect(APPLIED)
+    for path in sorted(set(_known(study))):
+        until_us = erased_until(study, path)
+        if until_us <= study.erased.get(name_hash(*path), NEVER):
+            continue
+        said = Stamp(until_us, True, stamp.source, stamp.event_id, stamp.digest)
+        if path.study_instance_uid == study.study_instance_uid:
+            _join(effect, erase(study, InstanceErased(*path, said)))
+        else:
+            _join(effect, erase_items(study, ItemErased(study.study_instance_uid, path, said)))
+    return effect
+
+
+def _known(study: StudyState) -> Iterator[DocumentPath]:
+    """Every path that the study knows or that something in it names."""
+    own = study.study_instance_uid
+    for uid, series in study.series.items():
+        yield from (DocumentPath(own, uid, sop) for sop in series.instances)
+    for path, state in study.documents.items():
+        home = path.study_instance_uid
+        for content in state.contents:
+            named: Iterable[tuple[object, ...]] = (
+                *(item for group in content.groups for item in group.items),
+                *content.predecessors,
+                *(content.rejection.instances if content.rejection else ()),
+            )
+            yield from (DocumentPath(str(each[0] or home), str(each[1]), str(each[2])) for each in named)
+    for (uid, _, _), selection in study.selections.items():
+        for item in selection.content.items if selection.content else ():
+            yield DocumentPath(own, uid, item.sop_instance_uid)
+    yield from (DocumentPath(own, uid, sop) for uid, sop in study.rejections)
+    yield from (DocumentPath(own, "", sop) for sop in study.superseded)
+
+
+def _join(effect: Effect, other: Effect) -> None:
+    effect.now_series |= other.now_series
+    effect.now_documents |= other.now_documents
+    effect.erased_documents |= other.erased_documents
+    effect.now_selections |= other.now_selections
+    effect.messages += other.messages
