@@ -6,6 +6,7 @@ revisions, which no run may break.
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from processors.core.policy import Completeness, CompletenessOverride, Identity,
 from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
-from processors.pipeline.records import OutputRecord, OutputTopic
+from processors.pipeline.records import OutputRecord, OutputTopic, Record
 from processors.pipeline.topology import Pipeline
 from processors.wire.json_text import load
 from tests.property.events import DAY_US, INTAKE, PARTITIONS, SOURCES, record_of
@@ -73,3 +74,37 @@ def run(policy: Policy, history: list[AnyEvent]) -> tuple[References, References
     one = member(policy)
     outputs = one.feed([record_of(e, i, NOW_MS) for i, e in enumerate(history)], NOW_MS)
     return latest(outputs + one.run_out(NOW_MS))
+
+
+def reassign(one: MemoryMember, home: int) -> None:
+    """Another member had this home for a while."""
+    one.pipeline.revoke(home)
+    one.pipeline.assign(home, one.stores[home])
+
+
+class Slow:
+    """A member whose intake partitions wait to be read."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.member = member(policy)
+        self.outputs: list[OutputRecord] = []
+        self._waiting: dict[int, list[Record]] = {}
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._waiting)
+
+    def feed(self, records: list[Record], now_ms: int) -> None:
+        """One batch; what it tells waits."""
+        self.member.consumed += len(records)
+        for told in self.member._commit(self.member.pipeline.process(records, now_ms), self.outputs, now_ms):
+            self._waiting.setdefault(told.partition, []).append(told)
+
+    def catch_up(self, random: Random, now_ms: int) -> None:
+        """Read on in some partition."""
+        partition = random.choice(sorted(self._waiting))
+        waiting = self._waiting.pop(partition)
+        upto = random.randint(1, len(waiting))
+        if waiting[upto:]:
+            self._waiting[partition] = waiting[upto:]
+        self.feed(waiting[:upto], now_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 from typing import NamedTuple
 
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from processors.core.corrections import AnyEvent
 from processors.core.policy import Policy
 from processors.pipeline.records import OutputRecord
-from tests.property.events import histories, record_of
-from tests.property.runs import NOW_MS, latest, member, policies, run
+from tests.property.events import PARTITIONS, histories, record_of
+from tests.property.runs import NOW_MS, Slow, latest, member, policies, reassign, run
 
 
 class Delivery(NamedTuple):
@@ -31,7 +32,7 @@ def deliveries(draw: st.DrawFn) -> Delivery:
     shuffled = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(0, len(shuffled)), max_size=6)) | {0, len(shuffled)})
     batches = [list(shuffled[a:b]) for a, b in pairwise(cuts)]
-    mishap = st.sampled_from(("none", "restart", "abort", "clocks"))
+    mishap = st.sampled_from(("none", "restart", "abort", "clocks", "reassign"))
     mishaps = draw(st.lists(mishap, min_size=len(batches), max_size=len(batches)))
     return Delivery(draw(policies), history, batches, mishaps)
 
@@ -50,13 +51,43 @@ def test_the_same_references_come_out(delivery: Delivery) -> None:
         outputs += other.feed(records, NOW_MS + offset)
         if mishap == "restart":
             other.restart()
+        if mishap == "reassign":
+            reassign(other, offset % PARTITIONS)
         if mishap == "clocks":
             outputs += other.run_out(NOW_MS + offset)
     outputs += other.run_out(NOW_MS + offset)
+    assert_as_in_one_batch(delivery, outputs)
+    assert sum(other.dispositions.values()) == other.consumed
 
+
+@settings(max_examples=200, deadline=None)
+@given(deliveries(), st.randoms(use_true_random=False))
+def test_what_homes_tell_each_other_may_be_late(delivery: Delivery, random: Random) -> None:
+    """Each partition of the intake is read in its order, and whenever it pleases."""
+    other = Slow(delivery.policy)
+    batches = [*zip(delivery.batches, delivery.mishaps, strict=True)]
+    offset = 0
+    while batches or other.is_behind:
+        if other.is_behind and (not batches or random.random() < 0.6):
+            other.catch_up(random, NOW_MS + offset)
+            continue
+        batch, mishap = batches.pop(0)
+        other.feed(
+            [record_of(e, offset + i, NOW_MS + offset + i) for i, e in enumerate(batch)], NOW_MS + offset
+        )
+        offset += len(batch)
+        if mishap == "restart":
+            other.member.restart()
+        if mishap == "reassign":
+            reassign(other.member, offset % PARTITIONS)
+    outputs = other.outputs + other.member.run_out(NOW_MS + offset)
+    assert_as_in_one_batch(delivery, outputs)
+    assert sum(other.member.dispositions.values()) == other.member.consumed
+
+
+def assert_as_in_one_batch(delivery: Delivery, outputs: list[OutputRecord]) -> None:
     available, withdrawn = run(delivery.policy, delivery.history)
     available_too, withdrawn_too = latest(outputs)
     assert available_too == available
     for reference_id in withdrawn.keys() & withdrawn_too.keys():
         assert withdrawn_too[reference_id] == withdrawn[reference_id]
-    assert sum(other.dispositions.values()) == other.consumed
