@@ -15,6 +15,9 @@ from processors.pipeline.records import Record, Step
 
 _NOWHERE: Place = ("", -1)
 
+SKEW_MS = 60_000
+"""A broker's clock may be ahead of this machine's by so much; a record further ahead has no usable time."""
+
 
 class Batch:
     __slots__ = (
@@ -76,6 +79,10 @@ class Batch:
         if 0 < timestamp_ms <= self.now_ms:
             return timestamp_ms
         return min(occurred_at_us // 1000, self.now_ms)
+
+    def is_odd(self, timestamp_ms: int) -> bool:
+        """Whether a record's time is none: a warning, unlike a few seconds ahead of this machine."""
+        return timestamp_ms <= 0 or timestamp_ms > self.now_ms + SKEW_MS
 
     def clock_ms(self) -> int:
         """The reading home's clock, this partition's last record included."""

@@ -52,7 +52,11 @@ class Columns:
         """Fold the arrivals that wait, by study and series; returns an empty portion."""
         records, batch.waiting = batch.waiting, []
         times_ms = [record[3] for record in records]
-        if min(times_ms) <= 0 or max(times_ms) > batch.now_ms:
+        if batch.is_odd(min(times_ms)) or batch.is_odd(max(times_ms)):
+            for record in records:
+                self._one.take(record, batch)
+            return Portion()
+        if max(times_ms) > batch.now_ms:
             times_ms = [batch.time_of(t, portion.occurred_at_us(n)) for n, t in enumerate(times_ms)]
         for uid, found in portion.by_study().items():
             work = batch.works.get(uid)

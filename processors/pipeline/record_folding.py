@@ -14,7 +14,7 @@ from processors.core.events import DocumentPath, InstanceArrived
 from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
 from processors.core.study import APPLIED, DUPLICATE, CarriedState, DocumentState, Effect, Origin
-from processors.errors import Refused
+from processors.errors import Refused, WarningCode
 from processors.pipeline.batch import Batch
 from processors.pipeline.decode import Decoder, Ignored
 from processors.pipeline.dispositions import dispose_forwarded, refuse
@@ -68,6 +68,8 @@ class RecordFold:
                 return
         else:
             event, origin = from_intake(value)
+        if batch.is_odd(timestamp_ms):
+            event = _of_no_time(event, batch)
         at_ms = batch.time_of(timestamp_ms, event.stamp.occurred_at_us)
         batch.high_ms = max(batch.high_ms, at_ms)
         work = batch.works.get(event.study_instance_uid)
@@ -205,3 +207,11 @@ def close_due_series(work: Work, clock_ms: int) -> None:
             work.expired.append(path)
             study.touched_documents.add(path)
         study.wait_until(state.due_at_ms)
+
+
+def _of_no_time(event: Any, batch: Batch) -> Any:
+    """An arrival keeps the warning with its series; of anything else it is counted."""
+    if type(event) is InstanceArrived:
+        return event._replace(warnings=(*event.warnings, WarningCode.TIMESTAMP_UNUSABLE))
+    batch.step.events["warning", WarningCode.TIMESTAMP_UNUSABLE] += 1
+    return event
