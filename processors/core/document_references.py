@@ -32,9 +32,9 @@ from processors.core.references import (
     endpoints_of,
     modality_concept,
 )
+from processors.core.space_regions import is_in_space, on_image, series_in
 from processors.core.standing import earliest, reasons_against_document
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
-from processors.core.vocabulary import is_report
 from processors.errors import WarningCode
 
 _KINDS = {
@@ -81,10 +81,13 @@ def of_family(study: StudyState, canonical_uid: str, context: Context, policy: P
             if view.unresolved and not reasons:
                 unresolved.append(present.path)
             warnings |= view.warnings
+            for reference in view.elsewhere():
+                former.setdefault(reference.id, reference)
         for content in earlier:
             if canonical_uid_of(content) == canonical_uid:
                 gone = [*reasons, WithdrawalReason.SUPERSEDED]
-                for reference in _CopyView(study, state, content, context, policy, gone).references():
+                view = _CopyView(study, state, content, context, policy, gone)
+                for reference in (*view.references(), *view.elsewhere()):
                     former.setdefault(reference.id, reference)
     for reference_id in references:
         former.pop(reference_id, None)
@@ -145,8 +148,28 @@ class _CopyView:
                 if study_uid == self.study.study_instance_uid:
                     yield self._reference(group, series_uid, items)
 
+    def elsewhere(self) -> Iterator[ImagingReference]:
+        """Where regions in space were while fewer series were known; withdrawn."""
+        for group in filter(is_in_space, self.groups) if self.policy.space_regions == "image" else ():
+            for place, items in self._carriers(group).items():
+                if place not in self.places[id(group)]:
+                    yield self._reference(group, place[1], items, WithdrawalReason.SUPERSEDED)
+
+    def _carriers(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
+        """A region in space on the report, and on an image of each series in its frame of reference."""
+        (item,) = group.items
+        carriers = {(item.study_instance_uid, item.series_instance_uid): [item]}
+        hide = self.policy.hide_quality_rejections
+        for series in series_in(self.study, group.frame_of_reference_uid):
+            carried = on_image(self.study, series, group, standing=not self.reasons, hide_quality=hide)
+            carriers[item.study_instance_uid, series.series_instance_uid] = [carried]
+        return carriers
+
     def _places(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
         """Items by the series they lie in; those without evidence through the document's own study."""
+        if self.policy.space_regions == "image" and is_in_space(group):
+            report, *images = self._carriers(group).items()
+            return dict(images if len(images) == 1 else [report])
         places: dict[Place, list[ReportedItem]] = {}
         own = self.study.study_instance_uid
         for item in group.items:
@@ -171,10 +194,12 @@ class _CopyView:
             self.warnings.add(WarningCode.SOP_UID_CONFLICT)
 
     def _reference(
-        self, group: ReportedGroup, series_uid: str, items: list[ReportedItem]
+        self, group: ReportedGroup, series_uid: str, items: list[ReportedItem], *more: WithdrawalReason
     ) -> ImagingReference:
+        """`more`: what speaks against this one, beside what does against the document."""
         study, content, policy = self.study, self.content, self.policy
-        listing = list_items(study, series_uid, items, policy, standing=not self.reasons)
+        reasons = [*self.reasons, *more]
+        listing = list_items(study, series_uid, items, policy, standing=not reasons)
         series = study.series.get(series_uid)
         header = resolved_header(series.headers) if series and series.headers else None
         reference_id = self._id(group, study.study_instance_uid, series_uid)
@@ -185,7 +210,7 @@ class _CopyView:
             series_instance_uid=series_uid,
             code=group.code,
             instances=listing.instances,
-            withdrawn=earliest([*self.reasons, *listing.reasons]),
+            withdrawn=earliest([*reasons, *listing.reasons]),
             document_uid=self.canonical_uid,
             subject=self.context.subject_or(content.header, self.state.stamp.source, policy),
             issued=content.issued,
@@ -246,21 +271,14 @@ class _CopyView:
 
     def _in_frame_of_reference(self, uid: str) -> list[str]:
         """The one known series of the study that has this Frame of Reference UID (PS3.3 C.18.9)."""
-        found = [
-            s.series_instance_uid
-            for s in self.study.series.values()
-            if any(
-                i.header.frame_of_reference_uid == uid
-                and not is_report(i.header.sop_class_uid)
-                and (s.series_instance_uid, i.sop_instance_uid) not in self.study.moved
-                for i in s.order
-            )
-        ]
+        found = series_in(self.study, uid)
         if not found:
             self.warnings.add(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
         if len(found) != 1:
             return []
-        return [self._key_id(identity.series_key(self.study.study_instance_uid, found[0]))]
+        return [
+            self._key_id(identity.series_key(self.study.study_instance_uid, found[0].series_instance_uid))
+        ]
 
 
 def groups_of(content: Document, policy: Policy) -> tuple[ReportedGroup, ...]:

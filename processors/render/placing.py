@@ -38,13 +38,17 @@ class Placing:
         self._plan = plan
 
     def regions(
-        self, regions: Sequence[Region], frame_of_reference_uid: str, label: str, on: Given | None = None
+        self,
+        regions: Sequence[Region],
+        frame_of_reference_uid: str,
+        label: str,
+        on: Sequence[Given] | None = None,
     ) -> None:
         """Each on the nearest slice of `on`, or of all images that share its frame of reference."""
         sound = [region for region in regions if region_problem_3d(region) is None]
         for problem in dict.fromkeys(filter(None, map(region_problem_3d, regions))):
             self._plan.notes.append(f"a 3D region is not drawn: {problem}")
-        slices = _slices([on]) if on else self._slices_in(frame_of_reference_uid)
+        slices = _slices(on) if on else self._slices_in(frame_of_reference_uid)
         if sound and not slices:
             self._plan.notes.append(
                 f"no image given lies in the frame of reference of {_count(len(sound), '3D region')}"

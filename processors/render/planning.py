@@ -99,11 +99,11 @@ class Planner:
         given = self._given.find(*place)
         sop_class = instance.sop_class_uid or (given.frames.sop_class_uid if given else "")
         if instance.regions_3d:
-            on = given if given and any(given.frames.planes) and sop_class not in SEGMENTATIONS else None
+            on = self._beside(given) if given and sop_class not in SEGMENTATIONS else []
             self._placing.regions(
                 instance.regions_3d, target.frame_of_reference_uid, self._label(target, sop_class), on
             )
-            if on is None:
+            if not on or not (instance.subset or instance.regions_2d):
                 return
         ways: list[tuple[bool, Callable[[Given, Target], None]]] = [
             (sop_class in SEGMENTATIONS, self._add_segments),
@@ -118,6 +118,15 @@ class Planner:
             way(given, target)
         else:
             self._add_image(given, target, frames)
+
+    def _beside(self, given: Given) -> list[Given]:
+        """The image's series, as far as it lies in the same space: an image that a region in space is part of
+        need not be the nearest.
+        """
+        frames = given.frames
+        series = self._given.series(frames.study_instance_uid, frames.series_instance_uid)
+        same = [e for e in series if e.frames.frame_of_reference_uid == frames.frame_of_reference_uid]
+        return same if any(frames.planes) else []
 
     @staticmethod
     def _label(target: Target, sop_class: str) -> str:

@@ -86,6 +86,11 @@ class Fhir(Section, frozen=True):
     """With package 0.1.0. Its profile asks for `modifier_extension`, and a server that holds resources to it
     needs that; one without the package must refuse such a resource (FHIR R4, Extensibility). A withdrawal is
     in `meta.tag` either way."""
+    space_regions: Literal["report", "image"] = "report"
+    """What a report's region in space is an instance's part of, in R5 and R4; R6 has it beside the instances.
+    `report`: the report that says it. `image`: as in R5's own example, the first image of the one series of
+    the study in its frame of reference, which need not be the nearest; the report while there is none, or
+    where there are several."""
     series_instances: Literal["always", "omit_when_complete"] = "always"
     endpoints: dict[str, str] = field(default_factory=dict)
     """Event source → `Endpoint/…`."""
@@ -299,6 +304,7 @@ class Settings(Section, frozen=True):
             release=self.fhir.release,
             r4_package=self.fhir.r4_package,
             r4_status=self.fhir.r4_status,
+            space_regions="report" if self.fhir.release == "R6" else self.fhir.space_regions,
             series_instances=self.fhir.series_instances,
             endpoints=self.fhir.endpoints,
             hide_quality_rejections=self.reports.quality_rejection == "hide",

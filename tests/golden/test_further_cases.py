@@ -16,6 +16,7 @@ from tests.builders.goldens import (
     event,
     g1,
     g7,
+    g9,
     rejection,
     reported,
     successor_of_g7,
@@ -286,3 +287,39 @@ def test_a_warning_about_a_repeated_arrival_outlives_a_restart() -> None:
     timeline.run_out()
     assert [fact["warnings"] for fact in timeline.facts] == [[], ["bad_vr"]]
     assert timeline.dispositions["duplicate", ""] == 1
+
+
+ON_IMAGES = {"IMAGING_REFERENCE__FHIR__SPACE_REGIONS": "image"}
+
+
+@pytest.mark.parametrize("images_first", [True, False])
+def test_a_region_in_space_may_hang_on_an_image_instead_of_its_report(images_first: bool) -> None:
+    """R5's own example has it on one (MAPPING 2.3); what the report held until images came is withdrawn."""
+    images, (report,) = g9().batches
+    timeline = Timeline(ON_IMAGES)
+    for batch in [images, [report]] if images_first else [[report], images]:
+        timeline.send(batch)
+    timeline.run_out()
+    item, on_report = g9().expected
+    found = {i: content(r) for i, r in timeline.references.items() if r["code"] == on_report["code"]}
+    (region,) = [r for r in found.values() if r["status"] == "available"]
+    (instance,) = on_report["instance"]
+    ct_image = {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.840.10008.5.1.4.1.1.2"}
+    assert region["instance"] == [
+        {"uid": "2.999.1.2.1", "number": 1, "sopClass": ct_image, "imageRegion3D": instance["imageRegion3D"]}
+    ]
+    assert (region["seriesUid"], region["focus"]) == ("2.999.1.2", on_report["focus"])
+    assert content(timeline.references[item["id"]]) == item
+    before = [] if images_first else [withdrawn_as("superseded", "entered-in-error", on_report)]
+    assert [r for r in found.values() if r != region] == before
+
+
+def test_r6_has_regions_in_space_beside_the_instances_whatever_the_setting() -> None:
+    regions = []
+    for settings in ({}, ON_IMAGES):
+        timeline = Timeline({"IMAGING_REFERENCE__FHIR__RELEASE": "R6", **settings})
+        timeline.send(g9().records)
+        timeline.run_out()
+        regions.append([content(r) for r in timeline.references.values() if "imageRegion3D" in r])
+    assert len(regions[0]) == 1
+    assert regions[0] == regions[1]

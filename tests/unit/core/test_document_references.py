@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from processors.core.checks import check
 from processors.core.document_references import FamilyView, fragments, of_family
 from processors.core.events import (
     Accession,
@@ -15,6 +16,7 @@ from processors.core.events import (
     FragmentReported,
     GroupKind,
     InstanceHeader,
+    Region,
     ReportedGroup,
     SeriesHeader,
     SubsetKind,
@@ -243,6 +245,71 @@ def test_a_3d_focus_is_the_one_series_with_the_frame_of_reference(
     (region,) = view.references.values()
     assert list(region.focus) == expected
     assert (WarningCode.UNRESOLVED_FRAME_OF_REFERENCE in view.warnings) is warns
+
+
+# ---- regions in space on an image -------------------------------------------------------------------------
+
+ON_IMAGES = Policy(space_regions="image")
+POINT = Region("point", (1, 2, 3))
+
+
+def in_space() -> Document:
+    own = item("5.1", series="2.9", sop_class=SR)._replace(
+        subset_kind=SubsetKind.CONTENT_ITEMS, subset=("7.1",), regions_3d=(POINT,)
+    )
+    group = ReportedGroup(
+        GroupKind.REGION, "1.5.1", OF_INTEREST, (own,), focus=(IN_3D,), frame_of_reference_uid="4.1"
+    )
+    return document(group, sop_class=SR)
+
+
+def slice_of(number: int, series: str = "2.1", at_s: int = 1) -> object:
+    header = InstanceHeader(CT, number, frame_of_reference_uid="4.1")
+    return arrived(f"3.{number}", at_s, series=series, instance=header)
+
+
+def hung(*events: object, policy: Policy = ON_IMAGES) -> list[tuple[str, str, str]]:
+    """(series, instance, why withdrawn) of all references, those that only earlier knowledge made last."""
+    view = family(study_of(reported(in_space()), *events), policy=policy)
+    found = [*view.references.values(), *view.former.values()]
+    assert all(r.instances[0].regions_3d == (POINT,) for r in found)
+    assert [r.id for r in found] == [
+        reference_id(f"sr-region|1.1|{r.series_instance_uid}|5.1|1.5.1") for r in found
+    ]
+    return [(r.series_instance_uid, uid, r.withdrawn or "") for r in found for uid in uids(r)]
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ([], [("2.9", "5.1", "")]),
+        ([in_frame("2.1", "4.2")], [("2.9", "5.1", "")]),
+        ([slice_of(4), slice_of(3)], [("2.1", "3.3", ""), ("2.9", "5.1", "superseded")]),
+        (
+            [slice_of(3), slice_of(4, "2.2")],
+            [("2.9", "5.1", ""), ("2.1", "3.3", "superseded"), ("2.2", "3.4", "superseded")],
+        ),
+        ([slice_of(3), slice_of(4), deleted("3.3", 2)], [("2.1", "3.4", ""), ("2.9", "5.1", "superseded")]),
+        ([slice_of(3), deleted("3.3", 2)], [("2.1", "3.3", "deleted"), ("2.9", "5.1", "superseded")]),
+    ],
+    ids=["none known", "another frame", "the first image", "several series", "the first left", "all deleted"],
+)
+def test_a_region_in_space_hangs_on_the_first_image_of_the_one_series(
+    known: list[object], expected: list[tuple[str, str, str]]
+) -> None:
+    assert hung(*known) == expected
+
+
+def test_on_an_image_it_is_a_region_of_the_image() -> None:
+    (region,) = family(study_of(reported(in_space()), slice_of(3)), policy=ON_IMAGES).references.values()
+    (image,) = region.instances
+    assert (image.sop_class_uid, image.number, image.subset) == (CT, 3, ())
+    assert region.frame_of_reference_uid == "4.1"
+    assert check(region) == []
+
+
+def test_by_default_it_stays_with_the_report() -> None:
+    assert hung(slice_of(3), policy=Policy()) == [("2.9", "5.1", "")]
 
 
 # ---- fragments -------------------------------------------------------------------------------------------

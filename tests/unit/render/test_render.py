@@ -153,6 +153,15 @@ def test_the_nearest_slice_and_its_distance_are_said() -> None:
     assert drawn(rendered).any()
 
 
+def test_a_region_in_space_on_an_image_is_drawn_on_the_nearest_of_its_series() -> None:
+    square = Region("polygon", (0, 0, 33, 20, 0, 33, 20, 20, 34, 0, 0, 33))
+    instance = ReferencedInstance("2.999.1.2.9", CT, regions_3d=(square,))
+    said = reference(instance, frame_of_reference_uid=FRAME_OF_REFERENCE)
+    rendered = render(said, inputs(VOLUME), Options())
+    assert rendered.lines == ["region, polygon 1: on image 4 of series 2, 4.00 mm from its plane"]
+    assert shape(rendered)[0] == 768
+
+
 def test_images_of_another_frame_of_reference_are_never_taken() -> None:
     said = reference(regions_3d=(Region("point", (0, 0, 0)),), frame_of_reference_uid="2.999.7")
     with pytest.raises(UsageError, match="no image given lies in the frame of reference of 1 3D region"):
