@@ -31,7 +31,7 @@ from processors.dicom.report_context import contexts, measurements
 from processors.dicom.sop_references import sop_references
 from processors.dicom.spatial import in_matrix, plane_regions, space_region
 from processors.dicom.uids import uid
-from processors.dicom.values import first, tag_text
+from processors.dicom.values import first, has, tag_text
 from processors.dicom.verification import verified_at_us
 from processors.errors import DeadLetterCode, WarningCode
 
@@ -83,6 +83,7 @@ class _Report:
         self._reading = reading
         self._contexts = contexts(tree, reading)
         self._companions = Companions(places, reading)
+        self._coordinates = {"SCOORD": self._plane, "SCOORD3D": self._space, "TCOORD": self._time}
         self._groups: dict[str, ReportedGroup] = {}
         self._focus: dict[str, dict[Focus, None]] = {}
         """Of each group, in order; by-reference items add to it after the walk."""
@@ -94,10 +95,8 @@ class _Report:
             if self._contexts[item.path].unselected:
                 continue
             self._companions.see(item)
-            if item.value_type == "SCOORD":
-                self._plane(item)
-            elif item.value_type == "SCOORD3D":
-                self._space(item)
+            if item.value_type in self._coordinates:
+                self._coordinates[item.value_type](item)
             elif item.parent is None or item.parent.value_type == "SCOORD":
                 continue  # the image a region was selected from belongs to the region
             elif item.value_type in _REFERENCES:
@@ -165,6 +164,10 @@ class _Report:
         code = self._code(item, IMAGE_REGION)
         self._add(GroupKind.REGION, item, code, (content_item,), focus, frame_of_reference_uid)
 
+    def _time(self, _: ContentItem) -> None:
+        """A TCOORD (PS3.3 C.18.7): FHIR has no times. What they are times of is an item of its own."""
+        self._reading.warn(WarningCode.REGION_DROPPED)
+
     def _reference(
         self, item: ContentItem, referring: ContentItem, matrix_regions: tuple[Region, ...] = ()
     ) -> None:
@@ -172,6 +175,8 @@ class _Report:
         target, whose reference it is. `matrix_regions` go with it, being none of FHIR's.
         """
         self.tried = True
+        if has(referring.dataset, "PixelCoordinatesSetTrial"):  # no standard in force says where 0 is
+            self._reading.warn(WarningCode.REGION_DROPPED)
         references = sop_references(referring.dataset, self._places, self._reading)
         self.frames_unusable |= references.frames_unusable
         code = self._code(referring, self._tree.root.name if self._tree.root.name != Concept() else _UNTITLED)

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from processors.core.events import DocumentArrived, DocumentPath, Stamp
 from processors.core.vocabulary import KEY_OBJECT_SELECTION, STRUCTURED_REPORTS
 from processors.dicom import ReadingPolicy, event_of_object
+from processors.errors import WarningCode
 from tests.builders.images import ct, encoded
 from tests.unit.dicom.report_items import coded, image_item, item, report_of
 
@@ -55,5 +56,8 @@ def test_a_trial_class_keeps_its_content_in_findings_without_value_types() -> No
         delattr(document, modern)
     (group,) = arrived(document).document.groups
     assert (group.suffix, group.items[0].sop_instance_uid) == ("1.1.2", "2.999.1.2.1")
+    picture.CoordinatesSetGeometricTypeTrial, picture.PixelCoordinatesSetTrial = "POINT", [7, 9]
+    marked = arrived(document).document
+    assert (marked.groups, marked.warnings) == ((group,), (WarningCode.REGION_DROPPED,))
     findings.ContentSequence = [remark]
     assert arrived(document).document.groups == ()
