@@ -252,7 +252,7 @@ def _erase_items(study: StudyState, path: DocumentPath, stamp: Stamp, effect: Ef
         for canonical in study.dependents.get(path.sop_instance_uid, ())
         for holder in study.families.get(canonical, ())
     }
-    effect.erased_documents |= study.dependents.get(path.sop_instance_uid, set())
+    effect.erased_documents |= study.may_name(path.sop_instance_uid)
     stripped = [holder for holder in sorted(holders) if _strip(study, study.documents[holder])]
     for holder in stripped:
         state = study.documents[holder]

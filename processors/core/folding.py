@@ -310,7 +310,7 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
             if sop_instance_uid in series.instances:
                 series.changed.add(series.instances[sop_instance_uid].position)
                 series.touched = True
-        effect.now_documents |= study.dependents.get(sop_instance_uid, set())
+        effect.now_documents |= study.may_name(sop_instance_uid)
         effect.now_selections |= {k for k in study.selections if series_instance_uid in ("", k[0])}
     return news
 

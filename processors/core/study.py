@@ -243,6 +243,13 @@ class StudyState:
             for mark in marks:
                 self.dependents.setdefault(mark, set()).add(canonical)
 
+    def may_name(self, sop_instance_uid: str) -> set[str]:
+        """Canonical UIDs of documents that the instance matters to; it may carry regions in space of those
+        that say a frame of reference.
+        """
+        named = self.dependents.get(sop_instance_uid, set())
+        return named | self.dependents.get(ANY_FRAME_OF_REFERENCE, set())
+
     def index_documents_anew(self) -> None:
         """Contents went: without this the marks of what they named would stay."""
         self.families, self.dependents = {}, {}

@@ -9,11 +9,24 @@ import pytest
 
 from processors.avro.envelope import decode_state
 from processors.core.corrections import AnyEvent, InstanceErased
-from processors.core.events import InstanceDeleted, SeriesHeader
+from processors.core.events import (
+    Focus,
+    FocusKind,
+    GroupKind,
+    InstanceDeleted,
+    InstanceHeader,
+    Region,
+    ReportedGroup,
+    SeriesHeader,
+)
+from processors.core.policy import Policy
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import (
+    CT,
+    OF_INTEREST,
     SERIES,
+    SR,
     STUDY,
     arrived,
     completed,
@@ -207,3 +220,32 @@ def test_a_batch_may_hold_an_image_and_its_erasure() -> None:
     site.wait(400)
     assert listed(site) == {"series 1.1": ["3.1"]}
     assert letters(site.outputs) == []
+
+
+def in_frame(number: int) -> AnyEvent:
+    header = InstanceHeader(CT, number, frame_of_reference_uid="4.1")
+    return arrived(f"3.{number}", number, instance=header)
+
+
+def test_a_region_in_space_leaves_the_image_that_it_hung_on() -> None:
+    """`fhir.space_regions = "image"`: on the first image, then the next one, then the report again."""
+    own = item("5.1", series="2.9", sop_class=SR)._replace(regions_3d=(Region("point", (1, 2, 3)),))
+    focus = (Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),)
+    region = ReportedGroup(
+        GroupKind.REGION, "1.5.1", OF_INTEREST, (own,), focus=focus, frame_of_reference_uid="4.1"
+    )
+    site = Site(Policy(space_regions="image"))
+    seen: list[list[str] | None] = []
+    for each in (reported(document(region, sop_class=SR)), in_frame(1), in_frame(2), erased("3.1", 5)):
+        site.tell(each)
+        site.wait(400)
+        seen.append(listed(site)["region 1.1"])
+    site.tell(deleted("3.2", 6))
+    site.wait(400)
+    seen.append(listed(site).get("region 1.1"))
+    site.tell(erased("3.2", 7))
+    seen.append(listed(site)["region 1.1"])
+    assert seen == [["5.1"], ["3.1"], ["3.1"], ["3.2"], None, ["5.1"]]
+    values = {o.key: o.value for o in site.outputs if o.topic is OutputTopic.FHIR}
+    assert list(values.values()).count(None) == 2, "of the region on an image, and of the series"
+    assert not any(b'"3.2"' in (value or b"") for value in values.values())
