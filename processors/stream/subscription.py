@@ -26,7 +26,7 @@ class Subscription:
     def __init__(self, kafka: Mapping[str, str | int | float | bool], group: str, topic: str) -> None:
         config = consumer_config(kafka, group, "sink")
         del config[_STATIC]  # several sinks may share the work, and none has state to come back to
-        config["enable.partition.eof"] = False
+        config |= {"enable.partition.eof": False, "auto.offset.reset": "earliest"}
         self._consumer = Consumer(config, logger=LOGGER)
         self._consumer.subscribe([topic])
         self._first: dict[int, int] = {}

@@ -79,7 +79,7 @@ def test_compose_is_clean(tmp_path: Path) -> None:
     assert tool("docker-compose", install, "-f", str(tmp_path / "compose.yaml"), "config", "-q")[0] != 0
 
 
-@pytest.mark.parametrize("service", ["topics", "processor", "receiver"])
+@pytest.mark.parametrize("service", ["topics", "processor", "receiver", "changes", "references"])
 def test_settings_in_compose_are_settings(service: str) -> None:
     told = COMPOSE["services"][service]
     settings = settings_of(told["environment"])
