@@ -28,6 +28,10 @@ class Copy(NamedTuple):
     deleted_at_us: int = NEVER
     past: tuple[int, ...] = ()
     """Dated arrivals that the deletion ended: the earliest is what a withdrawn series shows."""
+    past_undated: tuple[int, ...] = ()
+    earlier: tuple[int, ...] = ()
+    """Deletions before the last one. They matter, as does what they ended, where the last one came after the
+    instance had been given another UID (`core.moved_series`)."""
 
     @property
     def live(self) -> bool:
@@ -36,20 +40,25 @@ class Copy(NamedTuple):
     def arrived(self, at_us: int, dated: bool) -> Copy:
         """With one more arrival; removal wins over arrival at the same time."""
         if at_us <= self.deleted_at_us:
-            gone = dated and at_us not in self.past
-            return self._replace(past=tuple(sorted((*self.past, at_us)))) if gone else self
+            if dated:
+                return self if at_us in self.past else self._replace(past=_with(self.past, at_us))
+            is_known = at_us in self.past_undated
+            return self if is_known else self._replace(past_undated=_with(self.past_undated, at_us))
         if dated:
-            return self if at_us in self.dated else self._replace(dated=tuple(sorted((*self.dated, at_us))))
-        return self if at_us in self.undated else self._replace(undated=tuple(sorted((*self.undated, at_us))))
+            return self if at_us in self.dated else self._replace(dated=_with(self.dated, at_us))
+        return self if at_us in self.undated else self._replace(undated=_with(self.undated, at_us))
 
     def deleted(self, at_us: int) -> Copy:
         if at_us <= self.deleted_at_us:
-            return self
+            is_known = at_us == self.deleted_at_us or at_us in self.earlier
+            return self if is_known else self._replace(earlier=_with(self.earlier, at_us))
         return Copy(
             tuple(t for t in self.dated if t > at_us),
             tuple(t for t in self.undated if t > at_us),
             at_us,
             (*self.past, *(t for t in self.dated if t <= at_us)),
+            (*self.past_undated, *(t for t in self.undated if t <= at_us)),
+            self.earlier if self.deleted_at_us == NEVER else (*self.earlier, self.deleted_at_us),
         )
 
     def since(self, until_us: int) -> Copy:
@@ -59,7 +68,13 @@ class Copy(NamedTuple):
             tuple(t for t in self.undated if t > until_us),
             self.deleted_at_us if self.deleted_at_us > until_us else NEVER,
             tuple(t for t in self.past if t > until_us),
+            tuple(t for t in self.past_undated if t > until_us),
+            tuple(t for t in self.earlier if t > until_us),
         )
+
+
+def _with(times: tuple[int, ...], at_us: int) -> tuple[int, ...]:
+    return tuple(sorted((*times, at_us)))
 
 
 NO_COPY = Copy()

@@ -180,19 +180,38 @@ def _kept(copy: Copy, changed_at_us: int | None) -> Copy:
     """Whoever deletes the old name after the change deletes what came under it since, not what it was."""
     if changed_at_us is None or copy.deleted_at_us <= changed_at_us:
         return copy
-    times = sorted((*copy.dated, *copy.past))
-    live = tuple(at for at in times if at <= changed_at_us or at > copy.deleted_at_us)
-    return Copy(live, copy.undated, NEVER, tuple(at for at in times if at not in live))
+    *earlier, deleted_at_us = sorted((NEVER, *(at for at in copy.earlier if at <= changed_at_us)))
+
+    def is_live(at_us: int) -> bool:
+        ended_at_us = deleted_at_us if at_us <= changed_at_us else copy.deleted_at_us
+        return at_us > ended_at_us
+
+    dated, undated = (*copy.past, *copy.dated), (*copy.past_undated, *copy.undated)
+    return Copy(
+        tuple(sorted(at for at in dated if is_live(at))),
+        tuple(sorted(at for at in undated if is_live(at))),
+        deleted_at_us,
+        tuple(sorted(at for at in dated if not is_live(at))),
+        tuple(sorted(at for at in undated if not is_live(at))),
+        tuple(at for at in earlier if at != NEVER),
+    )
 
 
 def _joined_copy(one: Copy, other: Copy) -> Copy:
     """As if all of it had been said of one name."""
     deleted_at_us = max(one.deleted_at_us, other.deleted_at_us)
     dated, undated = {*one.dated, *other.dated}, {*one.undated, *other.undated}
-    gone = {at for at in dated if at <= deleted_at_us}
+    deletions = {one.deleted_at_us, other.deleted_at_us, *one.earlier, *other.earlier} - {
+        NEVER,
+        deleted_at_us,
+    }
     return Copy(
-        tuple(sorted(dated - gone)),
+        tuple(sorted(at for at in dated if at > deleted_at_us)),
         tuple(sorted(at for at in undated if at > deleted_at_us)),
         deleted_at_us,
-        tuple(sorted({*one.past, *other.past} | gone)),
+        tuple(sorted({*one.past, *other.past, *(at for at in dated if at <= deleted_at_us)})),
+        tuple(
+            sorted({*one.past_undated, *other.past_undated, *(at for at in undated if at <= deleted_at_us)})
+        ),
+        tuple(sorted(deletions)),
     )

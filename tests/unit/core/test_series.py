@@ -21,7 +21,8 @@ from tests.builders.events import CT, DAY_US, HEADER, SERIES, arrived, deleted, 
         ([5], [4], Copy((5,), (), 4)),
         ([5], [5], Copy((), (), 5)),
         ([5, 8], [5], Copy((8,), (), 5)),
-        ([5, 8], [9, 4], Copy((), (), 9)),
+        ([5, 8], [9, 4], Copy((), (), 9, earlier=(4,))),
+        ([5], [9, 4, 6], Copy((), (), 9, earlier=(4, 6))),
     ],
 )
 def test_a_copy_is_what_arrived_after_its_last_deletion(
@@ -30,11 +31,14 @@ def test_a_copy_is_what_arrived_after_its_last_deletion(
     steps = [(True, at) for at in arrivals] + [(False, at) for at in deletions]
     for order in permutations(steps):
         copy = Copy()
+        undated = Copy()
         for is_arrival, at_us in order:
             copy = copy.arrived(at_us, dated=True) if is_arrival else copy.deleted(at_us)
-        ended = sorted({at_us for at_us in arrivals if at_us <= max(deletions, default=0)})
-        assert copy == expected._replace(past=tuple(ended))
-        assert copy.live == bool(expected.dated)
+            undated = undated.arrived(at_us, dated=False) if is_arrival else undated.deleted(at_us)
+        ended = tuple(sorted({at_us for at_us in arrivals if at_us <= max(deletions, default=0)}))
+        assert copy == expected._replace(past=ended)
+        assert undated == expected._replace(dated=(), undated=expected.dated, past_undated=ended)
+        assert copy.live == undated.live == bool(expected.dated)
 
 
 def test_an_undated_arrival_makes_a_copy_live_and_gives_no_time() -> None:
@@ -103,7 +107,8 @@ def _fold(series: SeriesState, event: object) -> None:
         ([arrived()], "PACS_A", (True, True, True)),
         ([arrived()], "PACS_B", (True, True, False)),
         ([arrived(), arrived(source="PACS_B")], "PACS_B", (True, True, True)),
-        ([arrived(), deleted(at_s=9)], "PACS_A", (False, True, False)),
+        ([arrived(), deleted(at_s=5)], "PACS_A", (False, True, False)),
+        ([arrived(), deleted(at_s=9)], "PACS_A", (True, True, False)),
     ],
 )
 def test_what_a_deletion_did(before: list[object], source: str, expected: tuple[bool, bool, bool]) -> None:

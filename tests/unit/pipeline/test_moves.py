@@ -161,6 +161,8 @@ def test_what_the_archive_deletes_under_the_old_name_is_no_longer_the_image() ->
     gone = [arrived(at_s=1), SERIES_TO_OTHER, deleted(at_s=3)]
     for order in permutations(gone):
         assert listed(played(order)) == []
+    for order in permutations([*gone, deleted(at_s=9)]):
+        assert listed(played(order)) == []
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
