@@ -129,7 +129,8 @@ class Evaluator:
         self._spread(work, context)
         for uid in sorted((work.closed.keys() | work.series) & study.series.keys()):
             series = study.series[uid]
-            if series.published is None and work.home.conflicts(uid, study.study_instance_uid):
+            is_first = series.published is None and study.names is None  # else it may well be elsewhere, too
+            if is_first and work.home.conflicts(uid, study.study_instance_uid):
                 series.warnings.add(WarningCode.SERIES_STUDY_CONFLICT)
                 step.events["warning", WarningCode.SERIES_STUDY_CONFLICT] += 1
             if uid in work.closed or series.published is not None:

@@ -27,7 +27,7 @@ from tests.builders.events import (
     selected,
     stamp,
 )
-from tests.unit.pipeline.site import PARTITIONS, Site, letters, resources
+from tests.unit.pipeline.site import PARTITIONS, Site, facts, letters, resources
 
 OTHER = next(f"1.{n}" for n in range(2, 99) if home_of(f"1.{n}", PARTITIONS) != home_of(STUDY, PARTITIONS))
 """A study of another partition."""
@@ -170,6 +170,15 @@ def test_a_change_back_undoes_the_one_before(order: tuple[int, ...]) -> None:
     back = changed(Scope(OTHER), Scope(STUDY), 7)
     events = (arrived(), TO_OTHER, back, arrived("3.2", at_s=8, study=OTHER))
     assert listed(played(events[n] for n in order)) == [("113015", STUDY, SERIES, ["3.1", "3.2"])]
+
+
+def test_what_moved_is_no_series_of_two_studies() -> None:
+    """Nor is its SOP UID one of two series."""
+    same_home = next(
+        f"4.{n}" for n in range(99) if home_of(f"4.{n}", PARTITIONS) == home_of(STUDY, PARTITIONS)
+    )
+    site = played([arrived(), changed(Scope(STUDY), Scope(same_home)), arrived(study=same_home)])
+    assert [fact["warnings"] for fact in facts(site.outputs)] == [[]] * 3
 
 
 def test_changes_are_followed_from_partition_to_partition() -> None:
