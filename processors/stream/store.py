@@ -5,7 +5,7 @@ file may be lost at any time, so it is never synced while in use (synchronous=OF
 it is in doubt: another format, another topic or partition count, damage, or a machine that went down while
 the file was open.
 
-    entry  key → value, due_at_ms (indexed where set)
+    entry  key → value, due_at_ms (indexed where set), checksum of the three
     meta   format, identity, position, as_of_ms, boot
 """
 
@@ -15,11 +15,12 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from zlib import crc32
 
 from processors.errors import Unavailable
 from processors.pipeline.records import StateEntry
 
-FORMAT = "1"
+FORMAT = "2"
 """Raised when the tables change; a file of another format is rebuilt from the changelog."""
 
 LOCK_S = 0.2
@@ -27,14 +28,18 @@ LOCK_S = 0.2
 
 _CLOSED = "closed"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value BLOB NOT NULL, due_at_ms INTEGER);
+CREATE TABLE IF NOT EXISTS entry (
+    key TEXT PRIMARY KEY, value BLOB NOT NULL, due_at_ms INTEGER, checksum INTEGER NOT NULL
+);
 CREATE INDEX IF NOT EXISTS entry_due ON entry (due_at_ms, key) WHERE due_at_ms IS NOT NULL;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _UPSERT = (
-    "INSERT INTO entry VALUES (?, ?, ?) "
-    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, due_at_ms = excluded.due_at_ms"
+    "INSERT INTO entry VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE "
+    "SET value = excluded.value, due_at_ms = excluded.due_at_ms, checksum = excluded.checksum"
 )
+
+_SELECT = "SELECT key, value, due_at_ms, checksum FROM entry WHERE key"
 
 
 class SqliteStore:
@@ -65,19 +70,17 @@ class SqliteStore:
     # ---- the StateStore protocol ----------------------------------------------------------------------
 
     def get(self, key: str) -> bytes | None:
-        row = self._db.execute("SELECT value FROM entry WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        row = self._db.execute(f"{_SELECT} = ?", (key,)).fetchone()
+        return _checked(row)[1] if row else None
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Read whole before it is returned, so that the caller may `put` while it iterates."""
         end = _after(prefix)
         if end is None:
-            rows = self._db.execute("SELECT key, value FROM entry WHERE key >= ? ORDER BY key", (prefix,))
+            rows = self._db.execute(f"{_SELECT} >= ? ORDER BY key", (prefix,))
         else:
-            rows = self._db.execute(
-                "SELECT key, value FROM entry WHERE key >= ? AND key < ? ORDER BY key", (prefix, end)
-            )
-        return iter(rows.fetchall())
+            rows = self._db.execute(f"{_SELECT} >= ? AND key < ? ORDER BY key", (prefix, end))
+        return map(_checked, rows.fetchall())
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         return self._db.execute(
@@ -94,7 +97,11 @@ class SqliteStore:
         if not last:
             return
         self._begin()
-        kept = [(e.key, e.value, e.due_at_ms) for e in last.values() if e.value is not None]
+        kept = [
+            (e.key, e.value, e.due_at_ms, _checksum(e.key, e.value, e.due_at_ms))
+            for e in last.values()
+            if e.value is not None
+        ]
         gone = [(e.key,) for e in last.values() if e.value is None]
         if kept:
             self._db.executemany(_UPSERT, kept)
@@ -178,6 +185,18 @@ class SqliteStore:
 
 def path_of(state_dir: Path, home: int) -> Path:
     return state_dir / f"home-{home:04d}.sqlite"
+
+
+def _checksum(key: str, value: bytes, due_at_ms: int | None) -> int:
+    return crc32(value, crc32(key.encode(), (due_at_ms or 0) & 0xFFFFFFFF))
+
+
+def _checked(row: tuple[str, bytes, int | None, int]) -> tuple[str, bytes]:
+    """SQLite finds damage to its pages' structure, not to what they hold."""
+    key, value, due_at_ms, checksum = row
+    if _checksum(key, value, due_at_ms) != checksum:
+        raise sqlite3.DatabaseError("an entry is not what was written")
+    return key, value
 
 
 def disk_is_full(failed: sqlite3.DatabaseError) -> bool:

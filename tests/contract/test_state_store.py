@@ -5,6 +5,7 @@ The model is a plain dictionary; Hypothesis drives puts, commits and rollbacks i
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -131,4 +132,24 @@ def test_a_file_in_doubt_is_emptied(tmp_path: Path, damage: str) -> None:
         path.write_bytes(b"not a database" * 100)
     reopened = SqliteStore(path, "cluster/topic")
     assert (reopened.position(), list(reopened.scan(""))) == (0, [])
+    reopened.close()
+
+
+@pytest.mark.parametrize("at", [0, 7, 15])
+def test_a_value_that_is_not_what_was_written_is_met_on_reading(tmp_path: Path, at: int) -> None:
+    """SQLite itself sees nothing wrong with it."""
+    path, value = tmp_path / "home.sqlite", b"0123456789abcdef"
+    store = SqliteStore(path, "cluster/topic")
+    store.put([StateEntry(0, "k", value, 5), StateEntry(0, "other", b"sound")])
+    store.commit(1)
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[data.index(value) + at] ^= 1
+    path.write_bytes(data)
+    reopened = SqliteStore(path, "cluster/topic")
+    with pytest.raises(sqlite3.DatabaseError):
+        reopened.get("k")
+    with pytest.raises(sqlite3.DatabaseError):
+        list(reopened.scan(""))
+    assert reopened.get("other") == b"sound"
     reopened.close()

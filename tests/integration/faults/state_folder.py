@@ -1,11 +1,13 @@
 """What may happen to a member's state folder while the member is dead.
 
-Rules of this file: files only, choices from a seed; no SQLite, no process.
+Rules of this file: files only, choices from a seed; no process.
 """
 
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing, suppress
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -49,7 +51,9 @@ class StateFolder:
         done = []
         files = sorted(path for path in self._folder.iterdir() if path.stat().st_size)
         for path in self._random.sample(files, self._random.randint(1, len(files))):
-            damage = self._random.choice((_page, _bytes, _cut, _noise, _swapped, _gone))
+            if not path.exists() or not path.stat().st_size:
+                continue  # SQLite cleared it away when it looked at another
+            damage = self._random.choice((_value, _value, _page, _bytes, _cut, _noise, _swapped, _gone))
             damage(path, self._random)
             done.append(f"{path.name} {damage.__name__.strip('_')}")
         return ", ".join(done)
@@ -61,6 +65,20 @@ def _page(path: Path, random: Random) -> None:
     start = random.randrange(len(data)) // 4096 * 4096
     data[start : start + 4096] = random.randbytes(len(data[start : start + 4096]))
     path.write_bytes(data)
+
+
+def _value(path: Path, random: Random) -> None:
+    """A bit of a value, where SQLite itself finds nothing wrong."""
+    path = path.with_name(path.name.removesuffix("-wal").removesuffix("-shm"))
+    values = []
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as db:
+        values = [row[0] for row in db.execute("SELECT value FROM entry WHERE length(value) > 32")]
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if values:
+        data = bytearray(path.read_bytes())
+        at = data.index(random.choice(values)[:32]) + random.randrange(32)
+        data[at] ^= 1 << random.randrange(8)
+        path.write_bytes(data)
 
 
 def _bytes(path: Path, random: Random) -> None:
