@@ -7,11 +7,9 @@ before: what was not published gets a failure, and its sender keeps it.
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
 import threading
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +22,7 @@ from processors.pipeline.records import Headers
 from processors.settings.sections import Dimse
 from processors.sources.dimse.commitment import STORAGE_COMMITMENT, Commitments
 from processors.sources.dimse.completion import STEPS_KEPT_S, ProcedureSteps, UnknownStep, of_availability
+from processors.sources.dimse.tuning import tune
 from processors.sources.events import Outgoing, arrival_of
 from processors.sources.ledger import Ledger
 
@@ -56,7 +55,7 @@ class DimseServer:
     def __init__(self, settings: Dimse, ledger: Ledger, publisher: Publisher) -> None:
         self._settings, self._publisher, self._ledger = settings, publisher, ledger
         self._steps = ProcedureSteps(ledger)
-        days = settings.commitment_days
+        tls, days = _tls_of(settings), settings.commitment_days
         self._commitments = (
             Commitments(ledger, settings.ae_title, settings.peers, days * 86_400.0) if days else None
         )
@@ -66,9 +65,11 @@ class DimseServer:
                 (settings.host, settings.port),
                 block=False,
                 evt_handlers=self._answers(),
-                ssl_context=_tls_of(settings),
+                ssl_context=tls,
             )
         except OSError as error:
+            if self._commitments:
+                self._commitments.close()
             raise Unavailable(
                 f"{settings.host}:{settings.port} cannot be bound ({error.strerror}): set dimse.port"
             ) from error
@@ -101,7 +102,7 @@ class DimseServer:
 
     def _answers(self) -> list[evt.EventHandlerType]:
         return [
-            (evt.EVT_CONN_OPEN, _tune),
+            (evt.EVT_CONN_OPEN, tune),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_N_CREATE, self._create),
             (evt.EVT_N_SET, self._set),
@@ -163,25 +164,6 @@ class DimseServer:
 
 def _sender(event: evt.Event) -> str:
     return str(event.assoc.requestor.ae_title).strip()
-
-
-def _tune(event: evt.Event) -> None:
-    """Nagle's algorithm would hold an answer back until the sender's delayed acknowledgement, some 40 ms.
-
-    And pynetdicom reads 4 KiB at a time, 130 system calls for a CT slice.
-    """
-    connection: Any = event.assoc.dul.socket
-    if connection is not None and connection.socket is not None:
-        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.recv = partial(_received, connection)
-
-
-def _received(connection: Any, size: int) -> bytearray:
-    """As AssociationSocket.recv: blocks for `size` bytes, fewer if the peer closed."""
-    data = bytearray()
-    while len(data) < size and (more := connection.socket.recv(min(size - len(data), PDU_BYTES))):
-        data += more
-    return data
 
 
 def _tls_of(settings: Dimse) -> ssl.SSLContext | None:

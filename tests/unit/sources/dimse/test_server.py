@@ -305,4 +305,5 @@ def test_an_address_in_use_is_one_line(site: Site, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "other", "test")
     with pytest.raises(Unavailable, match="cannot be bound"):
         DimseServer(Dimse(port=site.server.port), ledger, site.broker)
+    assert [thread.name for thread in threading.enumerate()].count("commitment") == 1
     ledger.close()
