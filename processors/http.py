@@ -45,15 +45,25 @@ class State(Protocol):
         ...
 
 
+class NothingKnown:
+    """The state of a process that holds none."""
+
+    def series(self, _: str) -> None:
+        return None
+
+    def reference(self, _: str) -> None:
+        return None
+
+
 class HealthServer:
     """Serves from a thread of its own from construction until `close`.
 
     Raises Unavailable when the address cannot be bound. `port` is the one bound, also where 0 was asked for.
     """
 
-    def __init__(self, host: str, port: int, health: Health, state: State) -> None:
+    def __init__(self, host: str, port: int, health: Health, state: State | None = None) -> None:
         try:
-            self._server = _Server((host, port), health, state)
+            self._server = _Server((host, port), health, state or NothingKnown())
         except OSError as error:
             raise Unavailable(
                 f"{host}:{port} cannot be bound ({error.strerror}): set http.port to a free port, or to 0"

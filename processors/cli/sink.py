@@ -22,7 +22,7 @@ def fhir(config: Path | None) -> None:
 
     R5 servers take ImagingSelection; for R4 servers publish with `fhir.release = "R4"` (Basic).
     """
-    from processors.sinks.fhir import run
+    from processors.sinks.fhir import FhirSink
     from processors.sources.forwarding import until_signalled
 
     settings = options.settings_from(config)
@@ -30,4 +30,4 @@ def fhir(config: Path | None) -> None:
     if not settings.fhir_server.url:
         raise SettingsError("fhir_server.url is not set: where the references are to go")
     with until_signalled() as stop:
-        run(settings, stop)
+        FhirSink(settings, stop).run()

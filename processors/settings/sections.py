@@ -257,6 +257,9 @@ class FhirServer(Section, frozen=True):
     """For one answer; four more tries must fit into the time the group allows between two polls."""
     batch_resources: Annotated[int, Meta(ge=1, le=500)] = 50
     """In one transaction: it succeeds or fails as a whole."""
+    http_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Where the sink answers /livez, /readyz and /metrics, on `http.host`; 0: nowhere. `http.port` is that of
+    `run`, which is often on the same machine."""
 
 
 class Http(Section, frozen=True):

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 from processors import telemetry
 from processors.errors import Unavailable
+from processors.http import HealthServer
+from processors.pipeline.records import Record
 from processors.settings import Settings
 from processors.sinks.fhir_server import FhirServer
 from processors.sinks.resources import newest
@@ -24,24 +27,54 @@ HOLD_S = 240.0
 """Below max.poll.interval.ms: beyond it the group may have given the partitions to another member."""
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Until `stop`; what the server has is committed. Raises SettingsError, or Unavailable without topic."""
-    server = FhirServer(settings.fhir_server)
-    group = f"{settings.kafka.get('group.id') or 'imaging-reference'}-sink-fhir"
-    with Subscription(settings.kafka, group, settings.topics.fhir) as subscription:
-        while not stop.is_set():
-            began = time.monotonic()
-            records = subscription.poll(RECORDS, PATIENCE_S)
-            if not records:
-                continue
-            try:
-                server.bring(newest(records), began + HOLD_S)
-            except Unavailable as failed:
-                telemetry.sink_unanswered("fhir", str(failed))
-                subscription.rewind()
-                stop.wait(RETRY_S)
-            else:
-                subscription.commit()
-            telemetry.sink_brought("fhir", server.told, server.refused)
-            server.told.clear()
-            server.refused.clear()
+STUCK_S = 2 * HOLD_S
+"""A turn that takes longer hangs for good."""
+
+
+class FhirSink:
+    """`run` blocks until `stop`; what the server has is committed. Also the `Health` of processors.http."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        """Raises SettingsError."""
+        self._settings, self._stop = settings, stop
+        self._server = FhirServer(settings.fhir_server)
+        self._answers = False
+        self._turned_at = time.monotonic()
+
+    def live(self) -> bool:
+        return time.monotonic() - self._turned_at < STUCK_S
+
+    def ready(self) -> bool:
+        """The server took what it was last brought."""
+        return self._answers
+
+    def run(self) -> None:
+        """Raises Unavailable without broker or topic, or if the port of `/metrics` is taken."""
+        own, kafka = self._settings.fhir_server, self._settings.kafka
+        group = f"{kafka.get('group.id') or 'imaging-reference'}-sink-fhir"
+        with ExitStack() as held:
+            if own.http_port:
+                held.enter_context(HealthServer(self._settings.http.host, own.http_port, self))
+            topic = self._settings.topics.fhir
+            subscription = held.enter_context(Subscription(kafka, group, topic))
+            while not self._stop.is_set():
+                self._turned_at = time.monotonic()
+                records = subscription.poll(RECORDS, PATIENCE_S)
+                if records:
+                    self._bring(records, subscription)
+
+    def _bring(self, records: list[Record], subscription: Subscription) -> None:
+        server = self._server
+        try:
+            server.bring(newest(records), self._turned_at + HOLD_S)
+        except Unavailable as failed:
+            self._answers = False
+            telemetry.sink_unanswered("fhir", str(failed))
+            subscription.rewind()
+            self._stop.wait(RETRY_S)
+        else:
+            self._answers = True
+            subscription.commit()
+        telemetry.sink_brought("fhir", server.told, server.refused)
+        server.told.clear()
+        server.refused.clear()

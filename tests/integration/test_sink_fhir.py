@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from typing import Any
 
 import msgspec
@@ -10,14 +12,15 @@ from confluent_kafka import Consumer, TopicPartition
 
 from processors.settings import printable
 from processors.settings.sections import FhirServer
+from tests.broker import free_port
 from tests.integration.site import PATIENCE_S, Program, Site, until
 from tests.unit.sinks.server import Server
 
 REFERENCES = 120
 
 
-def _program(site: Site, server: Server) -> Program:
-    section = FhirServer(url=server.url, batch_resources=10, timeout_s=5.0)
+def _program(site: Site, server: Server, port: int = 0) -> Program:
+    section = FhirServer(url=server.url, batch_resources=10, timeout_s=5.0, http_port=port)
     config = site.folder / "settings.toml"
     config.write_text(printable(msgspec.structs.replace(site.settings, fhir_server=section)), "utf-8")
     return Program(site.folder / "sink.log", ["-m", "processors", "sink", "fhir", "--config", str(config)])
@@ -62,12 +65,24 @@ def test_a_server_that_is_away_is_waited_for(site: Site) -> None:
     away = [503] * 1000
     with Server() as server:
         server.before = lambda _: away.pop() if away else 0
-        with _program(site, server) as sink:
+        with _program(site, server, port := free_port()) as sink:
             until(lambda: sink.said('"sink_unanswered"'), "noticed", sink)
-            assert sink.alive
+            assert _get(port, "/livez")[0] == 200
+            assert _get(port, "/readyz")[0] == 503
             away.clear()
             until(lambda: len(server.history) == 5, "brought at last", sink)
+            until(lambda: _get(port, "/readyz")[0] == 200, "ready", sink)
+            counted = 'sink_references_total{outcome="written",sink="fhir"} 5.0'
+            until(lambda: counted in _get(port, "/metrics")[1], "counted", sink)
             assert sink.stop() == 0
+
+
+def _get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, ""
 
 
 def _committed(site: Site) -> int:
