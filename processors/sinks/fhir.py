@@ -64,17 +64,22 @@ class FhirSink:
                     self._bring(records, subscription)
 
     def _bring(self, records: list[Record], subscription: Subscription) -> None:
-        server = self._server
-        try:
-            server.bring(newest(records), self._turned_at + HOLD_S)
-        except Unavailable as failed:
-            self._answers = False
-            telemetry.sink_unanswered("fhir", str(failed))
-            subscription.rewind()
-            self._stop.wait(RETRY_S)
-        else:
-            self._answers = True
-            subscription.commit()
-        telemetry.sink_brought("fhir", server.told, server.refused)
-        server.told.clear()
-        server.refused.clear()
+        """The very same again until the server has it: what is polled anew might end before the newest
+        revision of a reference that was brought already, and an older one would be written over it.
+        """
+        wanted, server = newest(records), self._server
+        while not self._stop.is_set():
+            self._turned_at = time.monotonic()
+            try:
+                server.bring(wanted, self._turned_at + HOLD_S)
+            except Unavailable as failed:
+                telemetry.sink_unanswered("fhir", str(failed))
+                self._answers = False
+            else:
+                self._answers = True
+                subscription.commit()
+            telemetry.sink_brought("fhir", server.told, server.refused)
+            server.told.clear()
+            server.refused.clear()
+            if self._answers or self._stop.wait(RETRY_S) or not subscription.still_held():
+                break

@@ -28,14 +28,14 @@ class Subscription:
         del config[_STATIC]  # several sinks may share the work, and none has state to come back to
         config |= {"enable.partition.eof": False, "auto.offset.reset": "earliest"}
         self._consumer = Consumer(config, logger=LOGGER)
-        self._consumer.subscribe([topic])
-        self._first: dict[int, int] = {}
         self._next: dict[int, int] = {}
+        self._moved = False
+        moved = self._rebalanced
+        self._consumer.subscribe([topic], on_assign=moved, on_revoke=moved, on_lost=moved)
         self._topic = topic
 
     def poll(self, most: int, patience_s: float) -> list[Record]:
         """Of a partition in order; those of the poll before count as done with."""
-        self._first.clear()
         self._next.clear()
         records: list[Record] = []
         for message in self._consumer.consume(most, patience_s):
@@ -45,23 +45,32 @@ class Subscription:
                 continue
             record = record_of(message)
             records.append(record)
-            self._first.setdefault(record.partition, record.offset)
             self._next[record.partition] = record.offset + 1
         return records
 
     def commit(self) -> None:
         """What was polled last; a member that lost its partitions commits nothing: others read them."""
         with suppress(KafkaException):
-            self._consumer.commit(offsets=self._places(self._next), asynchronous=False)
+            self._consumer.commit(offsets=self._places(), asynchronous=False)
 
-    def rewind(self) -> None:
-        """What was polled last is polled again."""
-        for place in self._places(self._first):
-            with suppress(KafkaException):  # the partition is another's now
-                self._consumer.seek(place)
+    def still_held(self) -> bool:
+        """Tell the group that this member lives, without reading on; False: partitions came or went, and what
+        was polled last is polled again by whoever holds them now.
+        """
+        held = self._consumer.assignment()
+        self._moved = False
+        self._consumer.pause(held)
+        if any(message.error() is None for message in self._consumer.consume(1, 0.1)):
+            raise Unavailable(f"topic {self._topic}: a paused partition was read; start anew")
+        if not self._moved:
+            self._consumer.resume(held)
+        return not self._moved
 
-    def _places(self, offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
+    def _rebalanced(self, *_: object) -> None:
+        self._moved = True
+
+    def _places(self) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition, offset) for partition, offset in self._next.items()]
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,7 @@ class Server:
         self.history: dict[str, list[Json | None]] = {}
         self.before: Callable[[Json], int] = lambda _: 0
         self.lose_answers = 0
+        self._written = threading.Event()
         self.stale_status = 412
         self.headers: list[dict[str, str]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -40,6 +41,11 @@ class Server:
         meta = {**versions[-1].get("meta", {}), **own}
         return {**versions[-1], "meta": meta}
 
+    def wait(self, within_s: float = 0.2) -> None:
+        """Until the next transaction."""
+        self._written.wait(within_s)
+        self._written.clear()
+
     def answer(self, bundle: Json) -> tuple[int, Json]:
         if status := self.before(bundle):
             return status, {}
@@ -52,6 +58,7 @@ class Server:
             return self.stale_status, {}
         for entry in bundle["entry"]:
             self.history.setdefault(entry["request"]["url"], []).append(entry.get("resource"))
+        self._written.set()
         return 200, {"entry": [{"response": {"status": "200 OK"}} for _ in bundle["entry"]]}
 
     def _got(self, path: str) -> Json:
