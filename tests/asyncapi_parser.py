@@ -47,7 +47,7 @@ def _fetched() -> Path:
         npm = shutil.which("npm")
         if npm is None:
             raise NoParser("no AsyncAPI parser for the tests: apt install nodejs npm")
-        partial = CACHE.parent / f"partial-{os.getpid()}"
+        partial = CACHE.parent / f"parser-partial-{os.getpid()}"
         partial.mkdir(parents=True)
         (partial / script.name).write_text(_SCRIPT, "utf-8")
         command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]

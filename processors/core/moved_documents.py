@@ -6,7 +6,7 @@ new one; what it names no longer stays as a former content, of which a withdrawn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from processors.core.events import (
@@ -38,7 +38,12 @@ def put_documents(view: StudyState, own: StudyState, raws: Sequence[StudyState],
 
     The series must be there.
     """
-    readers = [_Reader(own, raw, frozenset(r.study_instance_uid for r in raws), routes) for raw in raws]
+    lay: dict[str, set[str]] = {}
+    for series_instance_uid, *names in view.moved:
+        if len(names) == 1:  # else it is a selection's key
+            lay.setdefault(names[0], set()).add(series_instance_uid)
+    studies = frozenset(raw.study_instance_uid for raw in raws)
+    readers = [_Reader(own, raw, studies, lay, routes) for raw in raws]
     found: dict[DocumentPath, list[_Copy]] = {}
     for reader in readers:
         for path, copy in reader.copies():
@@ -62,11 +67,20 @@ def _put(view: StudyState, path: DocumentPath, state: DocumentState) -> None:
 class _Reader:
     """Reads contents that are known under the names of one study (`raw`) as `own` has them."""
 
-    def __init__(self, own: StudyState, raw: StudyState, studies: frozenset[str], routes: Routes) -> None:
+    def __init__(
+        self,
+        own: StudyState,
+        raw: StudyState,
+        studies: frozenset[str],
+        lay: Mapping[str, set[str]],
+        routes: Routes,
+    ) -> None:
         self.own = own
         self.raw = raw
         self._studies = studies
         """Whose changes concern this study; what lies in others is mapped in their own homes."""
+        self._lay = lay
+        """SOP UID → series of `own` in which it lay on its way elsewhere."""
         self._routes = routes
 
     def copies(self) -> Iterator[tuple[DocumentPath, _Copy]]:
@@ -153,7 +167,7 @@ class _Reader:
         sop = path.sop_instance_uid
         own, raw = self.own.study_instance_uid, self.raw.study_instance_uid
         places = {(raw, uid) for uid in self.raw.places(sop) | self._routes.places_named(raw, sop)}
-        places |= {(own, uid) for uid in self.own.places(sop)}
+        places |= {(own, uid) for uid in self.own.places(sop) | self._lay.get(sop, set())}
         paths = [DocumentPath(study, series, sop) for study, series in sorted(places)]
         is_news = self.raw is not self.own or any(self._routes.reach(p) != {p} for p in paths)
         return paths if is_news else []

@@ -58,6 +58,10 @@ class TransactionAborted(Exception):
     """The transaction is gone; the caller rolls its stores back and reads again. The text names the error."""
 
 
+class _Undecided(TransactionAborted):
+    """The broker did not say in time; the call itself goes on inside librdkafka."""
+
+
 class ProducerLost(Exception):
     """The producer is at its end; the caller rolls back and calls `rebuild`."""
 
@@ -91,9 +95,7 @@ class Transaction:
         Raises KafkaException if no broker answers within PATIENCE_S.
         """
         self._forget()
-        if self._producer is not None:
-            self._producer.purge()
-            self._producer = None
+        self._drop()
         self._producer = Producer(self._config, logger=LOGGER)
         until = time.monotonic() + PATIENCE_S
         while True:
@@ -136,7 +138,11 @@ class Transaction:
         producer = self._live()
         patience_s = PATIENCE_S if patience_s is None else patience_s
         self._call(self._send_offsets, offsets, group, patience_s=patience_s)
-        self._call(producer.commit_transaction, CALL_S, patience_s=patience_s)
+        try:
+            self._call(producer.commit_transaction, CALL_S, patience_s=patience_s)
+        except _Undecided as failed:  # an abort would wait for this call to end, and for nothing else
+            self._drop()
+            raise ProducerLost(f"nobody knows whether the transaction was committed: {failed}") from failed
         producer.poll(0)
         positions = dict(self._positions)
         if positions.keys() != {home for home, _ in self._entries}:
@@ -173,6 +179,11 @@ class Transaction:
         if self._producer is None:
             raise ProducerLost("not built")
         return self._producer
+
+    def _drop(self) -> None:
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
 
     def _forget(self) -> None:
         self.opened_at = None
@@ -228,8 +239,10 @@ class Transaction:
             try:
                 call(*arguments)
             except KafkaException as failed:
-                if verdict(failed.args[0]) is not Verdict.RETRY or time.monotonic() > until:
+                if verdict(failed.args[0]) is not Verdict.RETRY:
                     raise _raised(failed) from failed
+                if time.monotonic() > until:
+                    raise _Undecided(failed.args[0].name()) from failed
                 telemetry.broker_unreachable(f"{call.__name__}: {failed.args[0].str()}")
                 self._live().poll(PAUSE_S)
             else:

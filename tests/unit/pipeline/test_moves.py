@@ -275,3 +275,15 @@ def test_a_document_s_path_of_now_is_no_second_copy_of_it() -> None:
     ]
     for order in permutations(events):
         assert [e for e in listed(played(order)) if e[0] == "113000"] == [("113000", OTHER, SERIES, ["3.1"])]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_name_that_an_image_only_passed_by_on_its_way_is_one_to_find_it_by(first: bool) -> None:
+    """Without evidence a document's own study is searched, also for what lay there and went on."""
+    on_the_way = changed(Scope(STUDY, SERIES, "3.1"), Scope(STUDY, MOVED, "3.9"), at_s=6)
+    away = changed(Scope(STUDY, MOVED), Scope(OTHER, MOVED))
+    named = reported(document(key_images(item("3.9", study="", series=""))))
+    changes = [on_the_way, away]
+    site = played([arrived(), *(changes if first else []), named, *([] if first else changes)])
+    assert ("113000", OTHER, MOVED, ["3.9"]) in listed(site)
+    assert [place[:3] for place in listed(site) if place[1] == STUDY] == []
