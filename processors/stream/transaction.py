@@ -152,10 +152,11 @@ class Transaction:
 
     def abort(self) -> None:
         """Ends the open transaction, if any. Raises ProducerLost if even that fails."""
-        if self.opened_at is None:
+        if self.opened_at is None or self._producer is None:
+            self._forget()
             return
         try:
-            self._call(self._live().abort_transaction, CALL_S)
+            self._call(self._producer.abort_transaction, CALL_S)
         except TransactionAborted as failed:
             raise ProducerLost(str(failed)) from failed
         finally:
@@ -220,7 +221,7 @@ class Transaction:
             except BufferError:
                 self._live().poll(PAUSE_S)  # the queue is full: the network is the slower one
             except KafkaException as failed:
-                raise _raised(failed) from failed
+                raise self._raised(failed) from failed
             else:
                 return
 
@@ -240,7 +241,7 @@ class Transaction:
                 call(*arguments)
             except KafkaException as failed:
                 if verdict(failed.args[0]) is not Verdict.RETRY:
-                    raise _raised(failed) from failed
+                    raise self._raised(failed) from failed
                 if time.monotonic() > until:
                     raise _Undecided(failed.args[0].name()) from failed
                 telemetry.broker_unreachable(f"{call.__name__}: {failed.args[0].str()}")
@@ -248,8 +249,10 @@ class Transaction:
             else:
                 return
 
-
-def _raised(failed: KafkaException) -> TransactionAborted | ProducerLost:
-    error = failed.args[0]
-    kind = ProducerLost if verdict(error) is Verdict.REBUILD else TransactionAborted
-    return kind(error.name())
+    def _raised(self, failed: KafkaException) -> TransactionAborted | ProducerLost:
+        """A producer at its end is dropped: an abort would wait for what it was doing, which never ends."""
+        error = failed.args[0]
+        if verdict(error) is Verdict.REBUILD:
+            self._drop()
+            return ProducerLost(error.name())
+        return TransactionAborted(error.name())
