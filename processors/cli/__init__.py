@@ -23,6 +23,7 @@ _COMMANDS = {
     "demo": "Show the whole thing at work, without Kafka or Docker.",
     "assemble": "Turn DICOM files or event files into references, without a broker.",
     "run": "Run the stream processor against Kafka.",
+    "settings": "Print every setting with its default and reason.",
     "topics": "Create the topics, or check them.",
     "publish": "Send DICOM files or event files to the input topics.",
     "sink": "Bring the references to a FHIR server.",

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from processors.core import policy as core
-from processors.core.body_sites import defined_term
+from processors.core.policy import Policy
+from processors.settings.policy import policy_of
 from processors.settings.zones import zone
 
 Seconds = Annotated[float, Meta(gt=0, le=315_360_000)]
@@ -26,42 +26,61 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Topics(Section, frozen=True):
+    """Names of the topics. Another name is another topic: one of the inputs is read from its start."""
+
     instances: Text = "dicom-instances"
+    """In: events of images."""
     reports: Text = "dicom-reports"
+    """In: events of reports and selections."""
     intake: Text = "imaging-reference-intake"
+    """Internal: records on their way to the partition of their study. Never add partitions to it."""
     changelog: Text = "imaging-reference-changelog"
+    """Internal: the state. Never read by anybody else."""
     fhir: Text = "fhir-imaging-references"
+    """Out: the references."""
     analytics: Text = "analytics-imaging-references"
+    """Out: a fact for each revision."""
     dead_letters: Text = "imaging-reference-dead-letters"
+    """Out: what was put aside."""
 
 
 class Override(Section, frozen=True):
-    """`[[completeness.override]]`: an empty `source` or `modality` matches all, the last match holds."""
+    """Other times for a source or a modality: what is empty matches all, the last match holds."""
 
     source: str = ""
+    """The events' `source`."""
     modality: str = ""
+    """As in (0008,0060)."""
     quiet_s: Seconds | None = None
-    """None: as in `[completeness]`."""
+    """Not set: as in `[completeness]`."""
     hard_stop_s: Seconds | None = None
+    """As `quiet_s`."""
 
 
 class Completeness(Section, frozen=True):
+    """When a series is published that nobody announced to be complete."""
+
     quiet_s: Seconds = 10.0
     """No new instance for so long. Shorter amends more series after closing, longer delays every reader."""
     hard_stop_s: Seconds = 300.0
     """Since the first unpublished instance, for series that never fall quiet."""
     override: tuple[Override, ...] = ()
+    """See below; `imaging-reference early-closes --toml` suggests them."""
 
 
 class Identity(Section, frozen=True):
+    """What identifiers are called, and what time it is where images have no offset."""
+
     namespace: str = ""
     """UUID of the reference ids; empty: the project's. Changing it gives every reference a new id."""
     patient_id_system: str = ""
     """Default system (URI) of Patient ID (0010,0020)."""
     patient_id_systems: dict[str, str] = field(default_factory=dict)
-    """Event source → system."""
+    """Event source → system, before the default one."""
     accession_system: str = ""
+    """Default system (URI) of Accession Number (0008,0050)."""
     accession_systems: dict[str, str] = field(default_factory=dict)
+    """Event source → system, before the default one."""
     issuers: dict[str, str] = field(default_factory=dict)
     """Local issuer name ((0010,0021), (0008,0051)) → system."""
     site_time_zone: str = ""
@@ -77,11 +96,13 @@ class Identity(Section, frozen=True):
 
 
 class Fhir(Section, frozen=True):
+    """How references are written."""
+
     release: Literal["R5", "R4", "R6"] = "R5"
     """R5: ImagingSelection 5.0.0. R4: Basic with HL7's cross-version extensions. R6: a preview, as in
     6.0.0-snapshot1. After a change each reference is published anew when its study is next heard of."""
     r4_package: Literal["0.1.0", "0.0.1-snapshot-2"] = "0.1.0"
-    """Version of hl7.fhir.uv.xver-r5.r4: they do not read each other (MAPPING 1.5)."""
+    """Version of hl7.fhir.uv.xver-r5.r4: readers of one do not read the other."""
     r4_status: Literal["extension", "modifier_extension"] = "extension"
     """With package 0.1.0. Its profile asks for `modifier_extension`, and a server that holds resources to it
     needs that; one without the package must refuse such a resource (FHIR R4, Extensibility). A withdrawal is
@@ -92,6 +113,8 @@ class Fhir(Section, frozen=True):
     the study in its frame of reference, which need not be the nearest; the report while there is none, or
     where there are several."""
     series_instances: Literal["always", "omit_when_complete"] = "always"
+    """Whether the reference of a whole series lists its instances. In FHIR no list means all of the series:
+    `omit_when_complete` is shorter, and does not say what was there when it was written."""
     endpoints: dict[str, str] = field(default_factory=dict)
     """Event source → `Endpoint/…`."""
     body_sites: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -100,6 +123,8 @@ class Fhir(Section, frozen=True):
 
 
 class Reports(Section, frozen=True):
+    """What is made of reports."""
+
     quality_rejection: Literal["hide", "keep"] = "hide"
     """What a rejection for quality (113001) does to the instances it names."""
     publish_manifests: bool = False
@@ -114,6 +139,8 @@ class Reports(Section, frozen=True):
 
 
 class Documents(Section, frozen=True):
+    """What is fetched by `uri`, and how long an object may take to read."""
+
     root: str = ""
     """Folder below which `file:` claim checks are read; empty: none are."""
     allowed_hosts: tuple[str, ...] = ()
@@ -140,6 +167,7 @@ class Dimse(Section, frozen=True):
     """`source dimse`: the AE that modalities and archives send to."""
 
     ae_title: Annotated[str, Meta(min_length=1, max_length=16)] = "IMAGINGREF"
+    """Its own AE title."""
     host: Text = "127.0.0.1"
     """Loopback: who may send is the site's decision."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 11_112
@@ -161,6 +189,7 @@ class Dimse(Section, frozen=True):
     tls_cert_file: str = ""
     """PEM; empty: no TLS."""
     tls_key_file: str = ""
+    """PEM of the certificate's key."""
     tls_ca_file: str = ""
     """Callers must show a certificate of this authority; empty: none is asked for."""
 
@@ -169,8 +198,11 @@ class Orthanc(Section, frozen=True):
     """`source orthanc`: a server whose feed of changes is read."""
 
     url: str = "http://127.0.0.1:8042"
+    """Of its REST API."""
     user: str = ""
+    """Empty: no authentication."""
     password: str = ""
+    """Better by the environment than in a file."""
     source: Text = "orthanc"
     """The events' `source`."""
     poll_s: Annotated[float, Meta(gt=0, le=3600)] = 1.0
@@ -196,7 +228,9 @@ class Dicomweb(Section, frozen=True):
     url: str = "http://127.0.0.1:8042/dicom-web"
     """Root of its QIDO-RS and WADO-RS."""
     user: str = ""
+    """Empty: no basic authentication."""
     password: str = ""
+    """Better by the environment than in a file."""
     token: str = ""
     """Bearer token, where there is no user."""
     source: Text = "dicomweb"
@@ -219,6 +253,8 @@ class State(Section, frozen=True):
 
 
 class Analytics(Section, frozen=True):
+    """The facts."""
+
     pseudonym_key_file: str = ""
     """Key of `patient_pseudonym` (HMAC-SHA-256); empty: facts carry none."""
 
@@ -263,6 +299,8 @@ class FhirServer(Section, frozen=True):
 
 
 class Http(Section, frozen=True):
+    """Health, metrics and state: /livez, /readyz, /metrics, /series/{uid}, /references/{id}."""
+
     host: Text = "127.0.0.1"
     """Loopback: who may read the metrics is the site's decision."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8_080
@@ -270,14 +308,18 @@ class Http(Section, frozen=True):
 
 
 class Logging(Section, frozen=True):
+    """Standard error. No level tells patient data."""
+
     format: Literal["auto", "json", "console"] = "auto"
     """auto: console on a terminal, else JSON."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is told."""
 
 
 class Settings(Section, frozen=True):
     kafka: dict[str, KafkaValue] = field(default_factory=dict)
-    """Passed to librdkafka as it is; its own names, with dots."""
+    """Passed to librdkafka as it is, so that TLS and SASL work; its own names, with dots. What exactly once
+    rests on is set above it: isolation, idempotence, partitioner, offsets."""
     topics: Topics = Topics()
     completeness: Completeness = Completeness()
     identity: Identity = Identity()
@@ -296,40 +338,5 @@ class Settings(Section, frozen=True):
     http: Http = Http()
     logging: Logging = Logging()
 
-    def policy(self) -> core.Policy:
-        """Those settings that change what is published or when, as the core sees them."""
-        return core.Policy(
-            completeness=core.Completeness.of_seconds(
-                self.completeness.quiet_s, self.completeness.hard_stop_s
-            ),
-            overrides=tuple(self._override(each) for each in self.completeness.override),
-            identity=self._identity(),
-            release=self.fhir.release,
-            r4_package=self.fhir.r4_package,
-            r4_status=self.fhir.r4_status,
-            space_regions="report" if self.fhir.release == "R6" else self.fhir.space_regions,
-            series_instances=self.fhir.series_instances,
-            endpoints=self.fhir.endpoints,
-            hide_quality_rejections=self.reports.quality_rejection == "hide",
-            publish_manifests=self.reports.publish_manifests,
-            unresolved_after_s=self.reports.unresolved_after_s,
-            body_sites={defined_term(part): site for part, site in self.fhir.body_sites.items()},
-        )
-
-    def _override(self, each: Override) -> core.CompletenessOverride:
-        default = self.completeness
-        quiet_s = default.quiet_s if each.quiet_s is None else each.quiet_s
-        hard_stop_s = default.hard_stop_s if each.hard_stop_s is None else each.hard_stop_s
-        completeness = core.Completeness.of_seconds(quiet_s, hard_stop_s)
-        return core.CompletenessOverride(each.source, each.modality, completeness)
-
-    def _identity(self) -> core.Identity:
-        return core.Identity(
-            namespace=self.identity.namespace,
-            patient_id_system=self.identity.patient_id_system,
-            patient_id_systems=self.identity.patient_id_systems,
-            accession_system=self.identity.accession_system,
-            accession_systems=self.identity.accession_systems,
-            issuers=self.identity.issuers,
-            site_zone=zone(self.identity.site_time_zone),
-        )
+    def policy(self) -> Policy:
+        return policy_of(self)
