@@ -9,24 +9,32 @@ from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
 from processors.core.study import Origin
+from processors.errors import DeadLetterCode, Refused
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic
-from processors.wire import state as rows
-from processors.wire.messages import pack, unpack
+from processors.wire.messages import FORMAT, pack, unpack
 
 NOWHERE: Origin = (("", -1), -1)
 """Of what a home tells by itself."""
 
 
 def from_intake(value: bytes) -> tuple[Any, Origin]:
-    """The event in an intake record, and where the record it was made of lies."""
+    """The event in an intake record, and where the record it was made of lies.
+
+    Raises Refused(undecodable_record), also for what another version wrote in another format.
+    """
     envelope = decode_intake(value)
+    if envelope.version != FORMAT:
+        raise Refused(
+            DeadLetterCode.UNDECODABLE_RECORD,
+            f"an intake record of format {envelope.version}; this version reads {FORMAT}",
+        )
     return unpack(envelope.kind, envelope.body), ((envelope.topic, envelope.partition), envelope.offset)
 
 
 def to_intake(event: Any, target: int, origin: Origin, at_ms: int, traceparent: bytes) -> OutputRecord:
     kind, body = pack(event)
     (topic, partition), offset = origin
-    envelope = IntakeEnvelope(rows.FORMAT, kind, at_ms, topic, partition, offset, body)
+    envelope = IntakeEnvelope(FORMAT, kind, at_ms, topic, partition, offset, body)
     headers = [("traceparent", traceparent)] if traceparent else []
     key = event.study_instance_uid.encode()
     return OutputRecord(OutputTopic.INTAKE, key, encode_intake(envelope), headers, target)

@@ -46,7 +46,7 @@ class Assignment:
         self._consumer = consumer
         self._offsets = offsets
         self._topology = topology
-        self._identity = identity
+        self._identity = f"{identity}/{wiring.state_format}"
         self._settle = settle
         self._owned: list[Partition] = []
         self._restore: Restore | None = None
@@ -78,7 +78,7 @@ class Assignment:
         if self.stores and self._restore is None:
             config = changelog_config(self._wiring.kafka, self._wiring.group)
             wiring = self._wiring
-            self._restore = Restore(config, self._offsets, wiring.changelog, self.stores)
+            self._restore = Restore(config, self._offsets, wiring.changelog, self.stores, wiring.upgrade)
         if self._restore is None or self._restored(self._restore):
             self._begin()
 

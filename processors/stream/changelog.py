@@ -1,7 +1,7 @@
 """Restore: bring the local stores up to their changelog partitions, in steps, ended by position.
 
 Rules of this file: the form of a changelog record, and reading them back. Writing is part of a transaction
-(`transaction`). The value is the store's own; a clock travels in a header.
+(`transaction`). The value is the store's own, brought up to the format of today; a clock travels in a header.
 
 Where a restore ends is the high watermark as asked *after* the group's committed offsets were known to be
 stable: a predecessor whose offsets are visible has written its entries below that mark, decided or not, and a
@@ -12,7 +12,7 @@ leave gaps.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -61,13 +61,20 @@ class Restored(NamedTuple):
 class Restore:
     """Reads several changelog partitions into their stores; call `step` until nothing is `behind`, `close`.
 
-    Raises KafkaException when the broker does not answer; what was read by then is kept.
+    `upgrade` makes an entry one of today's format. Raises KafkaException when the broker does not answer
+    (what was read by then is kept), Unavailable for an entry that nothing can be made of.
     """
 
     def __init__(
-        self, config: Config, offsets: Offsets, topic: str, stores: Mapping[int, SqliteStore]
+        self,
+        config: Config,
+        offsets: Offsets,
+        topic: str,
+        stores: Mapping[int, SqliteStore],
+        upgrade: Callable[[StateEntry], StateEntry],
     ) -> None:
         self._topic = topic
+        self._upgrade = upgrade
         self._stores = stores
         self._started = time.monotonic()
         self._began_ms = time.time_ns() // 1_000_000
@@ -120,7 +127,7 @@ class Restore:
         assert home is not None
         assert offset is not None
         if error is None:
-            batches.setdefault(home, []).append(from_record(message))
+            batches.setdefault(home, []).append(self._upgrade(from_record(message)))
             self._reached[home] = offset + 1
         elif error.code() == PARTITION_EOF:
             self._reached[home] = max(self._reached[home], offset)

@@ -25,6 +25,7 @@ from processors import telemetry
 from processors.errors import OperatorError, SettingsError, Unavailable
 from processors.http import HealthServer
 from processors.pipeline.building import pipeline_of
+from processors.pipeline.entries import as_of_now
 from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
@@ -33,6 +34,7 @@ from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.registries import registry_of
 from processors.stream.wiring import Wiring, no_steps
+from processors.wire.state import FORMAT
 
 RESTART_S = 1.0
 """Before a killed worker is started again: a worker that dies at once must not take all of the machine."""
@@ -107,6 +109,8 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
         },
         state_dir=Path(state.dir) / member,
         build=lambda partitions: _pipeline(settings, partitions),
+        state_format=FORMAT,
+        upgrade=as_of_now,
         commit_interval_ms=state.commit_interval_ms,
         poll_records=state.batch_records,
         poll_ms=state.poll_ms,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from processors.pipeline.ports import StateStore
-from processors.pipeline.records import OutputTopic, Record, Step
+from processors.pipeline.records import OutputTopic, Record, StateEntry, Step
 
 
 class Topology(Protocol):
@@ -55,6 +55,11 @@ def no_steps(step: str) -> None:
     """The default of `Wiring.steps`: nothing happens."""
 
 
+def as_it_is(entry: StateEntry) -> StateEntry:
+    """The default of `Wiring.upgrade`: there is one format."""
+    return entry
+
+
 STEPS_OF_A_BATCH = ("after_poll", "before_produce", "before_commit", "after_commit", "after_store_commit")
 """Named points of a batch, in order, the last once for each home; crash tests end the process there."""
 
@@ -82,6 +87,10 @@ class Wiring:
     poll_records: int = 5_000
     poll_ms: int = 50
     steps: Callable[[str], None] = no_steps
+    state_format: int = 0
+    """Of what the topology keeps; a local file in another one is read anew from the changelog."""
+    upgrade: Callable[[StateEntry], StateEntry] = as_it_is
+    """An entry of the changelog in that format. Raises Unavailable if it can't be."""
 
     @property
     def transactional_id(self) -> str:

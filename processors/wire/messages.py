@@ -1,6 +1,6 @@
 """Events as MessagePack, for the intake topic: what is forwarded, and what one study tells another.
 
-Rules of this file: the kind is the event's class name; arrays, no meaning. FORMAT of `wire.state` covers it.
+Rules of this file: the kind is the event's class name; arrays, no meaning. FORMAT grows with any change.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from processors.core.events import (
     StudyUpdated,
 )
 from processors.errors import DeadLetterCode, Refused
+
+FORMAT = 3
 
 _TYPES: tuple[type[AnyEvent], ...] = (
     InstanceArrived,

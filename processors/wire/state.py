@@ -1,7 +1,7 @@
 """State entries as MessagePack: a study's parts to bytes and back.
 
 Rules of this file: one row type an entry kind, arrays not maps (an arrival rewrites its chunk, so bytes
-count), no meaning. FORMAT changes with any change here; the store and the changelog are then rebuilt.
+count; long ones compressed), no meaning. With any change here FORMAT grows and `wire.upgrade` learns a step.
 
 Keys begin with the study UID, so one range holds a study:
     <study>|s                              corrections, supersessions
@@ -35,8 +35,10 @@ from processors.core.instances import InstanceState
 from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
+from processors.wire.packing import pack, unpack
 
-FORMAT = 3
+FORMAT = 4
+"""Of a body; each entry says its own."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _Inputs = list[tuple[str, int, int, int]]
@@ -187,14 +189,14 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
     yield Row(f"{uid}|x|{series.series_instance_uid}", _encode(row), series.due_at_ms)
     for chunk in series.dirty_chunks:
         instances = series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
-        yield Row(f"{uid}|c|{series.series_instance_uid}|{chunk:06d}", _encode(instances))
+        yield Row(f"{uid}|c|{series.series_instance_uid}|{chunk:06d}", pack(_encode(instances)))
     for chunk in series.dirty_said:
         said = [
             (i.sop_instance_uid, list(series.said[i.sop_instance_uid].items()))
             for i in series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
             if i.sop_instance_uid in series.said
         ]
-        yield Row(f"{uid}|h|{series.series_instance_uid}|{chunk:06d}", _encode(said) if said else None)
+        yield Row(f"{uid}|h|{series.series_instance_uid}|{chunk:06d}", pack(_encode(said)) if said else None)
     series.touched = False
     series.dirty_chunks.clear()
     series.dirty_said.clear()
@@ -221,7 +223,7 @@ def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
         state.duplicates,
         [(digest, *said) for digest, said in state.former.items()],
     )
-    return Row(f"{uid}|d|{'|'.join(path)}", _encode(row), state.due_at_ms)
+    return Row(f"{uid}|d|{'|'.join(path)}", pack(_encode(row)), state.due_at_ms)
 
 
 def _carried_row(uid: str, path: DocumentPath, state: CarriedState) -> Row:
@@ -264,7 +266,7 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
             _READ[kind](study, rest, body)
     for series_uid, _, body in sorted(chunks):
         series = study.open_series(series_uid)
-        for instance in _chunk(body):
+        for instance in _chunk(unpack(body)):
             _read_instance(study, series, instance)
     dues = [series.due_at_ms for series in study.series.values() if series.due_at_ms is not None]
     for waiting in (study.documents, study.carried):
@@ -302,7 +304,7 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
 
 
 def _read_said(study: StudyState, rest: list[str], body: bytes) -> None:
-    study.open_series(rest[0]).said.update({sop: dict(said) for sop, said in _said(body)})
+    study.open_series(rest[0]).said.update({sop: dict(said) for sop, said in _said(unpack(body))})
 
 
 def _read_instance(study: StudyState, series: SeriesState, instance: InstanceState) -> None:
@@ -316,7 +318,7 @@ def _read_instance(study: StudyState, series: SeriesState, instance: InstanceSta
 
 
 def _read_document(study: StudyState, rest: list[str], body: bytes) -> None:
-    row = _document(body)
+    row = _document(unpack(body))
     state = DocumentState(row.content, row.stamp, row.origin)
     state.fragment_sequence, state.fragment_withdrawn = row.fragment_sequence, row.fragment_withdrawn
     state.warnings, state.sent = set(row.warnings), row.sent

@@ -32,8 +32,8 @@ def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schema
 
 
 @pytest.fixture
-def site(kafka: Broker, tmp_path: Path) -> Site:
-    """Fresh topics of three partitions on the session's broker."""
+def site(kafka: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    """Fresh topics on the session's broker, of three partitions or as many as the test asks for."""
     site = Site(kafka.bootstrap, uuid.uuid4().hex[:8], tmp_path)
-    site.create(3)
+    site.create(getattr(request, "param", 3))
     return site

@@ -51,8 +51,7 @@ from processors.core.events import (
 )
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Record
-from processors.wire.messages import pack
-from processors.wire.state import FORMAT
+from processors.wire.messages import FORMAT, pack
 
 STUDIES = ("1.1", "1.2")
 SERIES = ("2.1", "2.2")

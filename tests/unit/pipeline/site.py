@@ -20,8 +20,7 @@ from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record
 from processors.pipeline.topology import Pipeline
 from processors.wire.json_text import load
-from processors.wire.messages import pack
-from processors.wire.state import FORMAT
+from processors.wire.messages import FORMAT, pack
 
 PARTITIONS = 4
 INSTANCES, REPORTS, INTAKE = "dicom-instances", "dicom-reports", "imaging-reference-intake"

@@ -1,0 +1,36 @@
+"""Entries that an earlier version wrote, made what this one would have written.
+
+Rules of this file: one step for each FORMAT of `wire.state` that may still be met, from one to the next; what
+a step needs of the past is written here, not borrowed from what may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from processors.errors import Unavailable
+from processors.wire.packing import pack
+from processors.wire.state import FORMAT
+
+
+def upgraded(version: int, kind: str, body: bytes) -> bytes:
+    """The body as of FORMAT. Raises Unavailable for one of a later version, or from before the first step."""
+    if not OLDEST <= version <= FORMAT:
+        raise Unavailable(
+            f"changelog: an entry of format {version}, and this version reads {OLDEST} to {FORMAT}; run the "
+            "version that wrote it, or rebuild the state from the inputs (deploy/README.md)"
+        )
+    for step in range(version, FORMAT):
+        body = _STEPS[step](kind, body)
+    return body
+
+
+def _compressed(kind: str, body: bytes) -> bytes:
+    """3 to 4: instances, what they say of their series, and documents are compressed."""
+    return pack(body) if kind in {"c", "h", "d"} else body
+
+
+_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed}
+"""Format → what makes the next one of a body of it."""
+
+OLDEST = min(_STEPS)
