@@ -52,6 +52,7 @@ class IgnoredReason(StrEnum):
     PREVIOUSLY_REJECTED = "previously_rejected"
     UNKNOWN_INSTANCE = "unknown_instance"
     EMPTY_MANIFEST = "empty_manifest"
+    UNFINISHED_REPORT = "unfinished_report"
 
 
 class WarningCode(StrEnum):

@@ -285,6 +285,8 @@ class Document(NamedTuple):
     """First 8 bytes of SHA-256 over the object's bytes, to tell a resend from a conflict."""
     verified_at_us: int | None = None
     """When it was verified last, if it is verified and final (PS3.3 C.17.2); µs UTC."""
+    withheld: bool = False
+    """It is unfinished, and the site publishes none of those: it refers to nothing and replaces nothing."""
 
 
 class DocumentArrived(NamedTuple):

@@ -46,7 +46,7 @@ class ReadingPolicy:
     site_zone: tzinfo | None = None
     """Zone of DICOM times without (0008,0201); None: such times give no instant."""
     withhold_unfinished: bool = False
-    """True: PARTIAL and PRELIMINARY reports refer to nothing and replace nothing."""
+    """True: PARTIAL and PRELIMINARY reports refer to nothing and replace nothing (`reports.unfinished`)."""
     max_depth: int = MAX_DEPTH
     max_object_bytes: int = MAX_OBJECT_BYTES
     max_inflated_bytes: int = MAX_INFLATED_BYTES

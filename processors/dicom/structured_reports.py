@@ -59,7 +59,7 @@ def read_structured_report(reading: Reading, path: DocumentPath, policy: Reading
             problem_tag=tag_text("ReferencedFrameNumber" if unusable else "ReferencedSOPSequence"),
         )
     if policy.withhold_unfinished and _is_unfinished(reading):
-        document, groups = document._replace(predecessors=()), ()
+        document, groups = document._replace(predecessors=(), withheld=True), ()
     verified_at = verified_at_us(reading, policy.site_zone)
     return document._replace(groups=groups, verified_at_us=verified_at, warnings=tuple(reading.warnings))
 

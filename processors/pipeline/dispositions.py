@@ -54,6 +54,8 @@ def dispose(
         empty = not any(group.items for group in document.groups)
         reason = IgnoredReason.EMPTY_MANIFEST if empty else IgnoredReason.MANIFEST
         step.dispositions["ignored", reason] += 1
+    elif document.withheld:
+        step.dispositions["ignored", IgnoredReason.UNFINISHED_REPORT] += 1
     elif not made and view and document.path in view.unresolved:
         step.dispositions["parked", ""] += 1
     elif made and not state.sent and all(r.withdrawn is WithdrawalReason.INVALID for r in made):

@@ -55,19 +55,24 @@ def test_each_output_has_its_file(call: Call, tmp_path: Path, text: str) -> None
     assert (letter["code"], letter["input"]) == ("not_dicom", text)
 
 
-def test_a_sites_settings_reach_what_is_published(call: Call, tmp_path: Path) -> None:
-    """Both for reading and for what is made of it."""
+def test_an_unfinished_report_is_published_where_the_site_says_so(call: Call, tmp_path: Path) -> None:
     config, unfinished = tmp_path / "site.toml", tmp_path / "report.dcm"
     report = report_of(image_item(ct(1)))
     report.CompletionFlag = "PARTIAL"
     unfinished.write_bytes(encoded(report))
-    image = tmp_path / "image.dcm"
+    _, out, err = call("assemble", str(unfinished))
+    assert (out, err.partition(";")[0]) == ("", "inputs 1 (ignored unfinished_report 1)")
+    config.write_text('[reports]\nunfinished = "publish"\n')
+    _, out, err = call("assemble", "--config", str(config), str(unfinished))
+    assert (len(out.splitlines()), err.partition(";")[0]) == (1, "inputs 1 (applied 1)")
+
+
+def test_a_sites_settings_reach_what_is_published(call: Call, tmp_path: Path) -> None:
+    config, image = tmp_path / "site.toml", tmp_path / "image.dcm"
     image.write_bytes(encoded(ct(1)))
-    config.write_text('[fhir.body_sites]\nChest = ["51185008", "Mine"]\n[reports]\nunfinished = "withhold"\n')
+    config.write_text('[fhir.body_sites]\nChest = ["51185008", "Mine"]\n')
     facts = tmp_path / "facts"
-    _, out, _ = call(
-        "assemble", "--config", str(config), "--analytics", str(facts), str(image), str(unfinished)
-    )
+    _, out, _ = call("assemble", "--config", str(config), "--analytics", str(facts), str(image))
     (reference,) = map(json.loads, out.splitlines())
     coding = {"system": "http://snomed.info/sct", "code": "51185008", "display": "Mine"}
     assert reference["bodySite"] == {"concept": {"coding": [coding], "text": "CHEST"}}
