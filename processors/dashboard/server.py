@@ -64,7 +64,8 @@ class Dashboard:
         self, settings: Settings, door: Door, images: Sequence[Path] = (), hours: float | None = HISTORY_H
     ) -> None:
         self._socket = _bound(door)
-        self._token = (door.token or secrets.token_urlsafe(24)) if door.open_to_others else ""
+        self._made = secrets.token_urlsafe(24) if door.open_to_others and not door.token else ""
+        token = (door.token or self._made) if door.open_to_others else ""
         self._host = door.host
         self.port = int(self._socket.getsockname()[1])
         now_ms = time.time_ns() // 1_000_000
@@ -74,7 +75,7 @@ class Dashboard:
         self._feed = Feed(settings, since_ms, changelog_ms)
         self._site = Site(settings, self._feed, _counted(since_ms), images)
         config = uvicorn.Config(
-            Gate(self._site.app, self._token),
+            Gate(self._site.app, token),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -93,10 +94,10 @@ class Dashboard:
 
     @property
     def address(self) -> str:
-        """What to open in a browser of this machine; beyond loopback the token is in it."""
+        """What to open in a browser of this machine; a token that was made here is in it, a given one not."""
         host = "localhost" if self._host in ("0.0.0.0", "::") else self._host  # noqa: S104 (every address)
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/" + (f"?token={quote(self._token)}" if self._token else "")
+        return f"http://{host}:{self.port}/" + (f"?token={quote(self._made)}" if self._made else "")
 
     def close(self) -> None:
         self._site.push.close()

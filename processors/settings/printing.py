@@ -15,7 +15,8 @@ from processors.settings.sections import Settings
 
 MASK = "********"
 _SECRET_KEY = re.compile(
-    r"password|secret|token|credential|user[._]info|oauthbearer\.config|\.jaas\.|\.key$|\.pem$"
+    r"(?!.*_file$)"  # a path; what is there is not printed
+    r".*(password|passphrase|secret|token|credential|user[._]info|oauthbearer\.config|\.jaas\.|\.key$|\.pem$)"
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
@@ -35,6 +36,6 @@ def _masked(value: Any, key: str = "") -> Any:
         return {name: _masked(each, name) for name, each in value.items() if each is not None}
     if isinstance(value, list | tuple):
         return [_masked(each, key) for each in value]
-    if _SECRET_KEY.search(key):
+    if _SECRET_KEY.match(key):
         return MASK if value else value
     return _USER_INFO.sub(MASK, value) if isinstance(value, str) else value

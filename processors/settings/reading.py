@@ -29,17 +29,32 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError for an unreadable file, an unknown key, a wrong type or an impossible value.
     """
-    tables = _from_file(path) if path else {}
+    unfit: list[_Unfit] = []
+    tables = _from_file(path, unfit) if path else {}
     for name in sorted(environ):
         if name.startswith(PREFIX):
-            _override(tables, name, environ[name])
-    return msgspec.convert(tables, Settings)
+            try:
+                _override(tables, name, environ[name])
+            except _Unfit as failed:
+                unfit.append(failed)
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise next(each for each in unfit if f"`$.{each.section}`" in str(error)) from None
+
+
+class _Unfit(SettingsError):
+    """A value is right by itself and does not go with the others of its section, which may still come."""
+
+    def __init__(self, complaint: str, section: str) -> None:
+        super().__init__(complaint)
+        self.section = section
 
 
 # ---- the file -----------------------------------------------------------------------------------------
 
 
-def _from_file(path: Path) -> Table:
+def _from_file(path: Path, unfit: list[_Unfit]) -> Table:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -53,7 +68,10 @@ def _from_file(path: Path) -> Table:
         if not isinstance(table, dict):
             raise SettingsError(f"{path}: {section}: expected a table [{section}]")
         tables[section] = _flattened(table) if section == "kafka" else table
-        _checked(kind, tables[section], section, str(path))
+        try:
+            _checked(kind, tables[section], section, str(path))
+        except _Unfit as failed:
+            unfit.append(failed)
     return tables
 
 
@@ -117,6 +135,7 @@ def _checked(kind: Any, table: Table, section: str, where: str) -> Any:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         steps = [step for step in re.split(r"[.\[\]`]+", path) if step]
+        together = not steps and isinstance(error.__cause__, ValueError)
     if unknown := re.search(r"unknown field `(.*)`", message):
         for step in steps:
             kind = _type_within(kind, step)
@@ -126,7 +145,8 @@ def _checked(kind: Any, table: Table, section: str, where: str) -> Any:
     key = ".".join(part for part in (section, *steps) if part != "...")
     for step in steps:
         kind = _type_within(kind, step)
-    raise SettingsError(f"{where}: {key}: {_allowed(kind, message)}")
+    complaint = f"{where}: {key}: {_allowed(kind, message)}"
+    raise _Unfit(complaint, section) if together else SettingsError(complaint)
 
 
 def _type_within(kind: Any, step: str) -> Any:

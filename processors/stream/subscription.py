@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
 from processors.pipeline.records import Record
+from processors.stream.broker import Cluster
 from processors.stream.client import LOGGER, consumer_config
 from processors.stream.tail import record_of
 
@@ -21,9 +22,13 @@ _STATIC = "group.instance.id"
 
 
 class Subscription:
-    """Used by one thread. Records of aborted transactions are not seen. Raises Unavailable without topic."""
+    """Used by one thread. Records of aborted transactions are not seen.
+
+    Raises Unavailable without broker or topic.
+    """
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool], group: str, topic: str) -> None:
+        Cluster(kafka)
         config = consumer_config(kafka, group, "sink")
         del config[_STATIC]  # several sinks may share the work, and none has state to come back to
         config |= {"enable.partition.eof": False, "auto.offset.reset": "earliest"}

@@ -148,6 +148,16 @@ def test_a_mistake_in_the_environment_names_the_variable_and_no_value(
     assert "hush" not in str(caught.value)
 
 
+def test_settings_that_need_each_other_may_come_from_anywhere(tmp_path: Path) -> None:
+    facts, url = PREFIX + "SCHEMA_REGISTRY__FACTS", PREFIX + "SCHEMA_REGISTRY__URL"
+    assert load(None, {facts: "header", url: "http://r"}).schema_registry.url == "http://r"
+    path = written(tmp_path, '[schema_registry]\nfacts = "header"\n')
+    assert load(path, {url: "http://r"}).schema_registry.facts == "header"
+    with pytest.raises(SettingsError, match=r"header needs schema_registry\.url") as caught:
+        load(path, {PREFIX + "IDENTITY__SITE_TIME_ZONE": "Europe/Zurich"})
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
 def test_an_unreadable_file_is_one_line(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "settings.toml"
