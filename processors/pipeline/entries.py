@@ -10,6 +10,9 @@ from processors.pipeline.records import StateEntry
 from processors.wire.state import FORMAT, Row, kind_of
 from processors.wire.upgrade import upgraded
 
+LAYOUT_KEY = "!layout"
+"""The entry of a home that is the loop's own (`stream.loop`), in no envelope. `!` sorts first."""
+
 
 def entry_of(home: int, row: Row, stamp_ms: int = 0) -> StateEntry:
     """A row without a body makes the entry go."""
@@ -21,7 +24,7 @@ def entry_of(home: int, row: Row, stamp_ms: int = 0) -> StateEntry:
 
 def as_of_now(entry: StateEntry) -> StateEntry:
     """An entry of the changelog as this version writes it. Raises Unavailable if it can't read it."""
-    if entry.value is None:
+    if entry.value is None or entry.key == LAYOUT_KEY:
         return entry
     written = decode_state(entry.value)
     if written.version == FORMAT:

@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors import telemetry
 from processors.errors import Delayed, Unavailable
+from processors.pipeline.entries import LAYOUT_KEY
 from processors.pipeline.records import Record, StateEntry, Step
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
@@ -49,9 +50,6 @@ STUCK_S = 2 * PATIENCE_S
 LEAVE_S = 5.0
 DRAIN_S = 10.0
 """A broker that does not answer a last commit for so long is given up; the records are read again later."""
-
-LAYOUT_KEY = "!layout"
-"""A home's state entry: the intake's partition count its studies were placed by. `!` sorts first."""
 
 
 class Loop:

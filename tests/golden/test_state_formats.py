@@ -9,7 +9,7 @@ import pytest
 from processors.avro.envelope import encode_state
 from processors.errors import Unavailable
 from processors.pipeline.building import pipeline_of
-from processors.pipeline.entries import as_of_now
+from processors.pipeline.entries import LAYOUT_KEY, as_of_now
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record, StateEntry
 from processors.settings import Settings
@@ -61,11 +61,13 @@ def test_the_last_format_is_among_those_kept() -> None:
     assert max(FORMATS) == FORMAT - 1, "a new FORMAT comes with a state of the one before"
 
 
-def test_what_is_of_today_or_gone_stays_as_it_is() -> None:
+def test_what_is_of_today_or_gone_or_in_no_envelope_stays_as_it_is() -> None:
     entry = StateEntry(0, "1.2|s", encode_state("s", b"body", version=FORMAT), 7)
     gone = StateEntry(0, "1.2|s", None, None)
     assert as_of_now(entry) is entry
     assert as_of_now(gone) is gone
+    layout = StateEntry(0, LAYOUT_KEY, b'{"intake_partitions": 3}')
+    assert as_of_now(layout) is layout
 
 
 @pytest.mark.parametrize("version", [min(FORMATS) - 1, FORMAT + 1])
