@@ -84,6 +84,8 @@ class InstanceHeader(NamedTuple):
     frames: int | None = None
     """(0028,0008)."""
     frame_of_reference_uid: str = ""
+    volume: str = ""
+    """Which volume of its series it belongs to, as `dicom.volumes` has it; empty where nobody asked."""
 
 
 class InstanceArrived(NamedTuple):

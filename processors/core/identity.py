@@ -22,6 +22,11 @@ def series_key(study_instance_uid: str, series_instance_uid: str) -> str:
     return f"series|{study_instance_uid}|{series_instance_uid}"
 
 
+def volume_key(study: str, series: str, parts: Iterable[str]) -> str:
+    """Key of one volume of a series: what tells it apart, in the order of `core.volumes.ASPECTS`."""
+    return "|".join(["volume", study, series, *parts])
+
+
 def document_key(kind: str, study: str, series: str, document_uid: str, suffix: str = "") -> str:
     """Key of a reference made by a document; study and series are those it refers to."""
     key = f"{kind}|{study}|{series}|{document_uid}"

@@ -112,10 +112,11 @@ class InstanceState(NamedTuple):
     digest: bytes = b""
     position: int = 0
     history: History | None = None
+    volume: str = ""
 
     @property
     def header(self) -> InstanceHeader:
-        return InstanceHeader(*self[1:5])
+        return InstanceHeader(*self[1:5], self.volume)
 
     @property
     def stamp(self) -> Stamp | None:
@@ -180,7 +181,7 @@ class InstanceState(NamedTuple):
         stamp, layers, at_us = event.stamp, self.layers, event.stamp.occurred_at_us
         if self.occurred_at_us is None and self.history is None and event.dated:
             return self._of(event.instance, stamp), False
-        conflict = bool(layers) and event.instance not in layers
+        conflict = bool(layers) and all(event.instance[:4] != known[:4] for known in layers)
         layers[event.instance] = max(layers.get(event.instance, stamp), stamp)
         first = self.first_arrival_us
         if event.dated and (first is None or at_us < first):
@@ -235,7 +236,8 @@ class InstanceState(NamedTuple):
         at_us = None if stamp is None else stamp.occurred_at_us
         _, _, source, event_id, digest = stamp or _UNSAID
         said = at_us, source, event_id, digest
-        return InstanceState(self.sop_instance_uid, *header, *said, self.position, history)
+        place = self.position, history, header.volume
+        return InstanceState(self.sop_instance_uid, *header[:4], *said, *place)
 
 
 _UNSAID = Stamp(0, False, "", "", b"")

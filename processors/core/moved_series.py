@@ -147,6 +147,7 @@ def _joined_series(
     joined.completed = max((each.completed for each in names if each.completed), default=None)
     if held is not None:
         joined.published, joined.published_upto = held.published, held.published_upto
+        joined.volumes = dict(held.volumes)
         joined.hidden, joined.changed = set(held.hidden), set()
         joined.last_ms, joined.duplicates, joined.traceparent = (
             held.last_ms,

@@ -64,6 +64,7 @@ def settle(own: StudyState, view: StudyState) -> None:
             continue
         held = held or own.open_series(uid)
         held.published, held.published_upto = series.published, series.published_upto
+        held.volumes = series.volumes
         held.hidden, held.warnings, held.touched = series.hidden, series.warnings, True
         held.changed.clear()
     for uid in own.series.keys() - view.series.keys():

@@ -74,6 +74,8 @@ class Policy:
     """`report` or `image`: what a report's region in space is hung on (MAPPING 2.3)."""
     series_instances: str = "always"
     """`always` or `omit_when_complete` (MAPPING 2.1)."""
+    volumes_by: tuple[str, ...] = ()
+    """By which of `core.volumes.ASPECTS` volumes of a series are references of their own; empty: none are."""
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """Event source → FHIR Endpoint reference."""
     hide_quality_rejections: bool = True

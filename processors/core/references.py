@@ -147,23 +147,41 @@ class SeriesView(NamedTuple):
 
 def of_series(study: StudyState, series: SeriesState, context: Context, policy: Policy) -> SeriesView | None:
     """The series' own reference; None while no instance that is no report has arrived."""
-    arrived = [
-        i for i in series.order if i[5] is not None and i[1] not in REPORTS
-    ]  # occurred_at_us, SOP Class
-    if not arrived:
+    images = images_of(series)
+    if not images:
         return None
-    members, withdrawn = _standing(study, series, arrived, policy)
+    key = identity.series_key(study.study_instance_uid, series.series_instance_uid)
+    reference_id = identity.reference_id(key, policy.namespace)
+    omit = policy.series_instances == "omit_when_complete" and is_complete(series)
+    return view_of_images(study, series, images, reference_id, context, policy, omit=omit)
+
+
+def images_of(series: SeriesState) -> list[InstanceState]:
+    """What arrived and is no report, in the order of arrival."""
+    return [i for i in series.order if i[5] is not None and i[1] not in REPORTS]  # occurred_at_us, SOP Class
+
+
+def view_of_images(
+    study: StudyState,
+    series: SeriesState,
+    images: list[InstanceState],
+    reference_id: str,
+    context: Context,
+    policy: Policy,
+    *,
+    omit: bool = False,
+) -> SeriesView:
+    """A reference to these images of the series; `omit`: without its list, unless it is withdrawn."""
+    members, withdrawn = _standing(study, series, images, policy)
     times = _times(members, withdrawn)
     header = resolved_header(series.headers) if series.headers else SeriesHeader()
-    omit = policy.series_instances == "omit_when_complete" and withdrawn is None and is_complete(series)
-    key = identity.series_key(study.study_instance_uid, series.series_instance_uid)
     reference = ImagingReference(
-        id=identity.reference_id(key, policy.namespace),
+        id=reference_id,
         kind=Kind.SERIES,
         study_instance_uid=study.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
         code=_SERIES,
-        instances=() if omit else _listed(members),
+        instances=() if omit and withdrawn is None else _listed(members),
         withdrawn=withdrawn,
         subject=context.subject,
         issued=instant_text(max(times), policy) if times else "",

@@ -85,6 +85,7 @@ def _add(study: StudyState, series: SeriesState, run: Run) -> None:
         run.digests,
         count(start),
         repeat(None),
+        repeat(""),
     )
     added = list(map(tuple.__new__, repeat(InstanceState), rows))
     at_us, event_id, digest = max(zip(run.occurred_at_us, run.event_ids, run.digests, strict=True))

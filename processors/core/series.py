@@ -62,6 +62,7 @@ class SeriesState:
         "series_instance_uid",
         "touched",
         "traceparent",
+        "volumes",
         "warnings",
     )
 
@@ -88,6 +89,8 @@ class SeriesState:
         self.hard_stop = False
         """It is the hard stop that is due, not the quiet time."""
         self.published: Published | None = None
+        self.volumes: dict[str, Published] = {}
+        """Reference id → what was published of one of its volumes, see `core.volumes`."""
         self.published_upto = 0
         """Positions below were judged at the last publication …"""
         self.hidden: set[int] = set()

@@ -2,8 +2,9 @@
 
 Rules of this room: pydicom is imported here and nowhere else; whatever the bytes are, only `Refused`
 leaves. In reading order: `read` (with `parser`, within a `time_budget`) and `json_model` make a `Reading` of
-bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` reads any
-instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers` what reports share;
+bytes or JSON; `values`, `uids`, `instants`, `codes` get at the elements of its `data_set`; `header` (with
+`volumes`) reads any instance; `documents`, `evidence`, `referenced_series`, `sop_references`, `observers`
+what reports share;
 `content_tree`, `report_context`, `cad`, `group_companions`, `spatial` what content trees say;
 `key_objects`, `structured_reports`, `presentation_states`, `segmentations`, `structure_sets`,
 `derived_objects` are the readers of their classes.
@@ -123,7 +124,7 @@ def _event(
 ) -> InstanceArrived | DocumentArrived:
     reader = _reader_of(reading)
     if reader is None:
-        return instance_arrived(reading, stamp, dated, expected)
+        return instance_arrived(reading, stamp, dated, expected, policy.volumes)
     document = reader.read(reading, path_of(reading), policy)
     if not document.groups and not is_report(document.sop_class_uid):
         header = (document.instance, document.header)

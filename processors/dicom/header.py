@@ -12,6 +12,7 @@ from processors.dicom.observers import series_performers
 from processors.dicom.reading import Reading
 from processors.dicom.uids import path_of, required_uid, uid
 from processors.dicom.values import first, items, text, whole_number
+from processors.dicom.volumes import volume_of
 from processors.errors import Refused, WarningCode
 
 _STANDARD_ROOT = "1.2.840.10008."
@@ -19,11 +20,13 @@ _STANDARD_ROOT = "1.2.840.10008."
 
 
 def instance_arrived(
-    reading: Reading, stamp: Stamp, dated: bool, expected: int | None = None
+    reading: Reading, stamp: Stamp, dated: bool, expected: int | None = None, volumes: bool = False
 ) -> InstanceArrived:
     """Any instance as an arrival. Raises Refused where one of the four UIDs is unusable (`uids`)."""
     path = path_of(reading)
     instance, header = header_parts(reading)
+    if volumes:
+        instance = instance._replace(volume=volume_of(reading))
     return InstanceArrived(*path, stamp, instance, header, dated, expected, tuple(reading.warnings))
 
 

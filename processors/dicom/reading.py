@@ -47,6 +47,8 @@ class ReadingPolicy:
     """Zone of DICOM times without (0008,0201); None: such times give no instant."""
     withhold_unfinished: bool = False
     """True: PARTIAL and PRELIMINARY reports refer to nothing and replace nothing (`reports.unfinished`)."""
+    volumes: bool = False
+    """True: of each image, which volume of its series it belongs to (`fhir.volumes_by`)."""
     max_depth: int = MAX_DEPTH
     max_object_bytes: int = MAX_OBJECT_BYTES
     max_inflated_bytes: int = MAX_INFLATED_BYTES

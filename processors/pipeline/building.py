@@ -25,6 +25,7 @@ def decoder_of(settings: Settings, registry: Registry | None = None) -> Decoder:
         site_zone=settings.policy().identity.site_zone,
         time_budget_s=documents.time_budget_s,
         max_contours=settings.reports.max_contours,
+        volumes=bool(settings.fhir.volumes_by),
         withhold_unfinished=settings.reports.unfinished == "withhold",
     )
     root = Path(documents.root) if documents.root else None

@@ -5,6 +5,7 @@ Rules of this file: which ledger lines end, and what is remembered of them; the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from processors.core import identity
@@ -36,6 +37,15 @@ class Erasures:
         nothing = _nothing(study, reference_id, Kind.SERIES, uid, prior)
         self._erase(study, nothing, prior, step, now_ms, removed)
         series.published, series.touched = None, True
+
+    def of_volumes(
+        self, study: StudyState, series: SeriesState, erased: Iterable[str], step: Step, now_ms: int
+    ) -> None:
+        for reference_id in erased:
+            prior = series.volumes.pop(reference_id)
+            nothing = _nothing(study, reference_id, Kind.PLAIN, series.series_instance_uid, prior)
+            self._erase(study, nothing, prior, step, now_ms, len(prior.members))
+            series.touched = True
 
     def of_family(
         self, study: StudyState, canonical_uid: str, left: AbstractSet[str], step: Step, now_ms: int

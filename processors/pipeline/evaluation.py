@@ -29,6 +29,7 @@ from processors.core.study import (
     StudyState,
 )
 from processors.core.versions import versions_of
+from processors.core.volumes import of_volumes
 from processors.errors import DeadLetterCode, WarningCode
 from processors.pipeline.dead_letters import described
 from processors.pipeline.erasures import Erasures
@@ -135,6 +136,7 @@ class Evaluator:
                 step.events["warning", WarningCode.SERIES_STUDY_CONFLICT] += 1
             if uid in work.closed or series.published is not None:
                 self._publish_series(study, series, work.closed.get(uid), context, step, now_ms)
+                self._publish_volumes(study, series, context, step, now_ms)
             if study.erased and not series.instances:
                 forget_series(study, uid)
         for canonical in sorted(work.documents):
@@ -205,6 +207,26 @@ class Evaluator:
             series.published_upto = len(series.order)
             series.hidden = set(range(len(series.order))) - shown
             series.changed.clear()
+
+    def _publish_volumes(
+        self, study: StudyState, series: SeriesState, context: Context, step: Step, now_ms: int
+    ) -> None:
+        """Where the site tells them apart; together with their series."""
+        volumes = of_volumes(study, series, context, self._policy)
+        for view in volumes.views:
+            background = Background(
+                first_instance_at_us=view.first_instance_at_us,
+                last_instance_at_us=view.last_instance_at_us,
+                warnings=tuple(sorted(series.warnings)),
+                sources=tuple(sorted(holders(view.members))),
+                inputs=series.inputs,
+                traceparent=series.traceparent,
+            )
+            prior = series.volumes.get(view.reference.id) or self._erasures.before(study, view.reference.id)
+            published = self._publisher.publish(step, view.reference, prior, background, now_ms)
+            if published is not None:
+                series.volumes[view.reference.id], series.touched = published, True
+        self._erasures.of_volumes(study, series, volumes.erased, step, now_ms)
 
     def _publish_family(
         self, work: Work, canonical: str, context: Context, step: Step, at_ms: int, now_ms: int

@@ -87,6 +87,13 @@ def _reference(home: Rows, wanted: str, namespace: UUID) -> Iterator[Known]:
                 **(series.pop("reference") or {"revision": 0}),
                 "series": series,
             }
+    for key in home.keys("*|x|*", wanted.encode()):
+        study_uid, _, series_uid = key.split("|")
+        study = _study(home, study_uid)
+        volume = study.series[series_uid].volumes.get(wanted)
+        if volume is not None:
+            known = _of_series(study, study.series[series_uid], home.home)
+            yield {"id": wanted, "kind": volume.kind, **(_published(volume) or {}), "series": known}
     for key in home.keys("*|l|*", wanted.encode()):
         study = _study(home, rows.study_of(key))
         canonical = key.split("|")[2]

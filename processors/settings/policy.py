@@ -28,6 +28,7 @@ def policy_of(settings: Settings) -> core.Policy:
         r4_status=settings.fhir.r4_status,
         space_regions="report" if settings.fhir.release == "R6" else settings.fhir.space_regions,
         series_instances=settings.fhir.series_instances,
+        volumes_by=settings.fhir.volumes_by,
         endpoints=settings.fhir.endpoints,
         hide_quality_rejections=settings.reports.quality_rejection == "hide",
         publish_manifests=settings.reports.publish_manifests,

@@ -115,6 +115,11 @@ class Fhir(Section, frozen=True):
     series_instances: Literal["always", "omit_when_complete"] = "always"
     """Whether the reference of a whole series lists its instances. In FHIR no list means all of the series:
     `omit_when_complete` is shorter, and does not say what was there when it was written."""
+    volumes_by: tuple[Literal["orientation", "acquisition", "temporal_position"], ...] = ()
+    """By what the volumes of one series are told apart, of images read from now on: (0020,0037), (0020,0012),
+    (0020,0100), which events with typed fields alone do not say. Each volume of a series with several is a
+    reference of its own beside that of the series, which is its focus. Not by default: makers differ, some
+    count an acquisition for each breath, some for each slice."""
     endpoints: dict[str, str] = field(default_factory=dict)
     """Event source → `Endpoint/…`."""
     body_sites: dict[str, tuple[str, str]] = field(default_factory=dict)

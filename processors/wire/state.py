@@ -18,7 +18,7 @@ What stays of what was erased: `wire.erasure_rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -37,7 +37,7 @@ from processors.core.study import CarriedState, DocumentState, SelectionKey, Sel
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 from processors.wire.packing import pack, unpack
 
-FORMAT = 4
+FORMAT = 5
 """Of a body; each entry says its own."""
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -71,6 +71,7 @@ class _SeriesRow(NamedTuple):
     warnings: list[str]
     inputs: _Inputs
     traceparent: bytes
+    volumes: Mapping[str, _LedgerRow] = {}
 
 
 _SaidRows = list[tuple[str, list[tuple[SeriesHeader, Stamp]]]]
@@ -185,6 +186,7 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
         sorted(series.warnings),
         [(t, p, first, last) for (t, p), (first, last) in series.inputs.items()],
         series.traceparent,
+        series.volumes,
     )
     yield Row(f"{uid}|x|{series.series_instance_uid}", _encode(row), series.due_at_ms)
     for chunk in series.dirty_chunks:
@@ -301,6 +303,7 @@ def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     series.duplicates, series.warnings = row.duplicates, set(row.warnings)
     series.inputs = {(t, p): (first, last) for t, p, first, last in row.inputs}
     series.traceparent = row.traceparent
+    series.volumes = {i: Published(*line) for i, line in row.volumes.items()}
 
 
 def _read_said(study: StudyState, rest: list[str], body: bytes) -> None:

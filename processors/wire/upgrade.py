@@ -30,7 +30,12 @@ def _compressed(kind: str, body: bytes) -> bytes:
     return pack(body) if kind in {"c", "h", "d"} else body
 
 
-_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed}
+def _unchanged(_: str, body: bytes) -> bytes:
+    """4 to 5: volumes of series and withheld documents, of which there were none."""
+    return body
+
+
+_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged}
 """Format → what makes the next one of a body of it."""
 
 OLDEST = min(_STEPS)

@@ -60,6 +60,7 @@ DOCUMENT_SERIES = "2.9"
 DOCUMENT_SOPS = ("5.1", "5.2", "5.3")
 SOURCES = ("PACS_A", "PACS|B")
 """One with the sign that separates the parts of keys."""
+VOLUMES = ("", r"1\0\0\0\1\0|1|", r"1\0\0\0\1\0|2|")
 CT = "1.2.840.10008.5.1.4.1.1.2"
 KOS = "1.2.840.10008.5.1.4.1.1.88.59"
 SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -108,6 +109,7 @@ instances = st.builds(
     number=st.sampled_from((None, 1, 2)),
     frames=st.sampled_from((None, 2)),
     frame_of_reference_uid=st.sampled_from(("", "4.1")),
+    volume=st.sampled_from(VOLUMES),
 )
 
 
@@ -325,7 +327,7 @@ class Few:
         if kind >= 16:
             return self.change()
         if kind < 5:
-            image = InstanceHeader(CT, 1, None, self.random.choice(("", "", "4.1")))
+            image = InstanceHeader(CT, 1, None, *map(self.random.choice, (("", "", "4.1"), VOLUMES)))
             return _arrived(self.path(), self.stamp(), image, self.header(), self.random.random() < 0.8)
         if kind < 8:
             return self.document()

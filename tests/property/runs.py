@@ -34,7 +34,12 @@ BY_SOURCE = Policy(
     endpoints={source: f"Endpoint/{n}" for n, source in enumerate(SOURCES)},
 )
 """A site where it matters who said a thing."""
-LENIENT = Policy(series_instances="omit_when_complete", hide_quality_rejections=False, publish_manifests=True)
+LENIENT = Policy(
+    series_instances="omit_when_complete",
+    volumes_by=("orientation", "acquisition"),
+    hide_quality_rejections=False,
+    publish_manifests=True,
+)
 policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT))
 
 
