@@ -29,9 +29,10 @@ from processors.pipeline.entries import as_of_now
 from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
-from processors.stream.client import group_of
+from processors.stream.client import MAX_POLL_INTERVAL_MS, group_of
 from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
+from processors.stream.pacing import TURNS_A_POLL_INTERVAL
 from processors.stream.registries import registry_of
 from processors.stream.wiring import Wiring, no_steps
 from processors.wire.state import FORMAT
@@ -47,12 +48,26 @@ any are in cycles, so that waiting longer costs little memory, and brings little
 def run(settings: Settings, workers: int) -> None:
     """Blocks until SIGTERM or SIGINT, then drains, commits and leaves the group.
 
-    Raises OperatorError when it cannot go on; the next start takes up where the last commit left off.
+    Raises SettingsError if the slowest document would cost the member its place in the group, OperatorError
+    when it cannot go on; the next start takes up where the last commit left off.
     """
+    check_poll_interval(settings)
     if workers == 1:
         work(settings, 0)
     else:
         _Supervisor(settings, workers).run()
+
+
+def check_poll_interval(settings: Settings) -> None:
+    """A document that is fetched and read until its time is over comes on top of a turn. Raises SettingsError."""
+    interval_s = int(settings.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)) / 1000
+    document_s = settings.documents.fetch_timeout_s + settings.documents.time_budget_s
+    if document_s + interval_s / TURNS_A_POLL_INTERVAL >= interval_s:
+        raise SettingsError(
+            f"kafka.max.poll.interval.ms: in {interval_s:g} s the group gives up a member that waits for one "
+            f"document; documents.fetch_timeout_s and documents.time_budget_s allow it {document_s:g} s, a "
+            f"turn takes {interval_s / TURNS_A_POLL_INTERVAL:g} s: allow them less, or raise the interval"
+        )
 
 
 def work(settings: Settings, worker: int) -> None:

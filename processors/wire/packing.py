@@ -14,7 +14,7 @@ _LEVEL = 1
 
 
 class _Own(local):
-    """A thread's: the library's objects are for one at a time, and making them costs as much as their work."""
+    """A thread's own: they are for one at a time, and making them costs as much as their work."""
 
     def __init__(self) -> None:
         self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress
