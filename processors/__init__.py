@@ -14,6 +14,7 @@ third-party library has one room.
     dicom           DICOM objects → events
     fhir            references → ImagingSelection of R5 and R6, Basic of R4
     avro            framing, facts, envelopes
+    fhircast        a hub's session: subscription, channel, context, requests
     pipeline        the whole topology as a step without I/O, and its ports in memory
     http            health and metrics
     http_client     fetching from hosts that a site allows

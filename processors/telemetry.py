@@ -122,7 +122,7 @@ _lag_known: set[tuple[str, int]] = set()
 
 _sink_references = Counter(
     "imaging_reference_sink_references",
-    "References brought by a sink, by outcome (written, unchanged, deleted, refused).",
+    "References brought by a sink, by outcome (written, unchanged, deleted, refused, skipped).",
     ["sink", "outcome"],
     registry=REGISTRY,
 )
@@ -133,10 +133,7 @@ _sink_unanswered = Counter(
     registry=REGISTRY,
 )
 _source_records = Counter(
-    "imaging_reference_source_records",
-    "Records that a source sent and the broker has.",
-    ["source"],
-    registry=REGISTRY,
+    "imaging_reference_source_records", "Sent, and the broker has it.", ["source"], registry=REGISTRY
 )
 _commitments = Counter(
     "imaging_reference_commitments",
@@ -145,8 +142,11 @@ _commitments = Counter(
     registry=REGISTRY,
 )
 _source_left_out = Counter(
-    "imaging_reference_source_left_out",
-    "What a source met and could not send, by rule.",
+    "imaging_reference_source_left_out", "Met, and not sent, by rule.", ["source", "rule"], registry=REGISTRY
+)
+_source_ignored = Counter(
+    "imaging_reference_source_ignored_records",
+    "Of no concern, by rule.",
     ["source", "rule"],
     registry=REGISTRY,
 )
@@ -373,6 +373,16 @@ def source_left_out(source: str, rule: str, **where: int | str) -> None:
     """`where`: what finds the thing again without naming a patient: an inode, a position, a SOP class."""
     _source_left_out.labels(source, rule).inc()
     _log.warning("source_left_out", source=source, rule=rule, **where)
+
+
+def source_ignored(source: str, rule: str) -> None:
+    """Good, and of no concern here."""
+    _source_ignored.labels(source, rule).inc()
+    _log.debug("source_ignored", source=source, rule=rule)
+
+
+def source_subscribed(source: str, lease_s: float) -> None:
+    _log.info("source_subscribed", source=source, lease_s=lease_s)
 
 
 def commitment_reported(committed: int, failed: int, delivered: bool) -> None:

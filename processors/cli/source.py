@@ -115,6 +115,34 @@ def hl7(config: Path | None) -> None:
         telemetry.source_stopped("hl7")
 
 
+@command.command(epilog="Example: imaging-reference source fhircast --config site.toml")
+@options.config
+def fhircast(config: Path | None) -> None:
+    """Subscribe to a session of a FHIRcast hub: ImagingSelections shared in it become selections.
+
+    An event is answered with 200 when the broker has what follows from it.
+    """
+    subscriber = _extra("fhircast.subscriber", "fhircast")
+    settings = options.settings_from(config)
+    options.log_as(settings)
+    own = settings.fhircast
+    from processors import telemetry
+    from processors.core.identity import name_hash
+    from processors.fhircast.hub import Hub
+    from processors.sources.forwarding import until_signalled
+    from processors.sources.ledger import Ledger
+    from processors.stream.input_producer import InputProducer
+
+    hub = Hub(own)
+    producer = InputProducer(settings, prompt=True, timeout_s=own.publish_timeout_s)
+    ledger = Ledger(Path(settings.state.dir), f"fhircast-{name_hash(own.url, own.topic)}")
+    with until_signalled() as stop:
+        telemetry.source_started("fhircast", hub.host)
+        subscriber.FhircastSource(own, hub, ledger, producer).run(stop)
+        producer.close()
+        telemetry.source_stopped("fhircast")
+
+
 _DATE = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 
 

@@ -6,7 +6,7 @@ Text that is not set is "". Changing a name here is a breaking change for users 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -304,6 +304,49 @@ class FhirServer(Section, frozen=True):
     `run`, which is often on the same machine."""
 
 
+ReferenceKind = Literal[
+    "series", "key_images", "source_item", "region", "segment", "roi", "presentation", "selection", "plain"
+]
+
+
+class Fhircast(Section, frozen=True):
+    """`source fhircast` and `sink fhircast`: a session of a hub (FHIRcast STU3)."""
+
+    url: str = ""
+    """`hub.url`, as https://hub.example/fhircast."""
+    topic: str = ""
+    """`hub.topic`: which session."""
+    token: str = ""
+    """Bearer token, best by the environment; empty, and no `token_file`: none is sent."""
+    token_file: str = ""
+    """Read anew for each request, since access tokens are short-lived."""
+    ca_file: str = ""
+    """PEM of the authority that signed the hub's certificate; empty: the usual ones."""
+    channel_hosts: tuple[str, ...] = ()
+    """Hosts beside the hub's own to which it may send us for its WebSocket."""
+    subscriber: Text = "imaging-reference"
+    """`subscriber.name`: what other applications read of us where something went wrong."""
+    lease_s: Annotated[int, Meta(ge=10, le=604_800)] = 7_200
+    """`hub.lease_seconds` that is asked for; the hub decides, and it is renewed in time."""
+    timeout_s: Annotated[float, Meta(gt=0, le=45)] = 10.0
+    """For one answer of the hub."""
+    source: Text = "fhircast"
+    """The events' `source`. A part of the references' ids: the same for all sessions of a site."""
+    publish_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 5.0
+    """Until an event that the broker does not take is answered with 500; hubs wait for about 10 s."""
+    kinds: tuple[ReferenceKind, ...] = get_args(ReferenceKind)[1:]
+    """Kinds of references that are shared. A whole series points at nothing in particular."""
+    form: Literal["STU3", "IRA"] = "STU3"
+    """STU3: PUT and DELETE, references as FHIRcast 3.0.0 has them. IRA: as the examples of IHE's Integrated
+    Reporting Applications 1.0.0 have it: POST of what is new, resources by value, status `unknown`."""
+    select_key_images: bool = False
+    """Key images that were shared are selected, too: other applications may bring them to the front."""
+    batch_resources: Annotated[int, Meta(ge=1, le=500)] = 20
+    """In one update, which succeeds or fails as a whole and goes to every subscriber in one message."""
+    http_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Where the sink answers /livez, /readyz and /metrics, as in `[fhir_server]`; 0: nowhere."""
+
+
 class Http(Section, frozen=True):
     """Health, metrics and state: /livez, /readyz, /metrics, /series/{uid}, /references/{id}."""
 
@@ -341,6 +384,7 @@ class Settings(Section, frozen=True):
     analytics: Analytics = Analytics()
     schema_registry: SchemaRegistry = SchemaRegistry()
     fhir_server: FhirServer = FhirServer()
+    fhircast: Fhircast = Fhircast()
     http: Http = Http()
     logging: Logging = Logging()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from urllib3.util import parse_url
 
 from processors.errors import Refused, SettingsError, Unavailable
 from processors.settings.sections import FhirServer as Settings
-from processors.sinks.resources import Json, Wanted, is_same
+from processors.sinks.resources import Json, Wanted, is_same, parts_of
 from processors.wire.json_text import dump, load
 
 CONFLICTS = 8
@@ -84,20 +84,8 @@ class FhirServer:
         Raises Unavailable when it does not answer, or `until` (monotonic) passes: then others may have taken
         over, and an older version must not be written over their newer one.
         """
-        for part in self._parts(wanted):
+        for part in parts_of(wanted, self._most, TRANSACTION_BYTES):
             self._bring(part, until)
-
-    def _parts(self, wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-        part: list[Wanted] = []
-        size = 0
-        for each in wanted:
-            if part and (len(part) == self._most or size + each.size > TRANSACTION_BYTES):
-                yield part
-                part, size = [], 0
-            part.append(each)
-            size += each.size
-        if part:
-            yield part
 
     def _bring(self, part: list[Wanted], until: float) -> None:
         for attempt in range(CONFLICTS):

@@ -6,7 +6,7 @@ says beside that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from processors.errors import Refused
@@ -23,6 +23,9 @@ class Wanted(NamedTuple):
     """None: erased."""
     size: int
     """Bytes of its JSON."""
+    kind: str = ""
+    study_instance_uid: str = ""
+    """Both by the record's headers, which an erased reference has, too."""
 
     @property
     def path(self) -> str:
@@ -49,14 +52,30 @@ def _wanted(record: Record) -> Wanted | None:
         return None
     if not id_:
         return None
+    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers or ()}
+    told = headers.get("kind", ""), headers.get("study_uid", "")
     if record.value is None:
-        release = dict(record.headers or ()).get("fhir_version", b"")
-        return Wanted("Basic" if release.startswith(b"4.") else "ImagingSelection", id_, None, 0)
+        is_r4 = headers.get("fhir_version", "").startswith("4.")
+        return Wanted("Basic" if is_r4 else "ImagingSelection", id_, None, 0, *told)
     if not isinstance(content, dict) or content.get("id") != id_ or not content.get("resourceType"):
         return None
     meta = {name: value for name, value in content.pop("meta", {}).items() if name not in _SERVER_S_OWN}
     own = content | ({"meta": meta} if meta else {})
-    return Wanted(own["resourceType"], id_, own, len(record.value))
+    return Wanted(own["resourceType"], id_, own, len(record.value), *told)
+
+
+def parts_of(wanted: Sequence[Wanted], most: int, most_bytes: int) -> Iterator[list[Wanted]]:
+    """At most so many at once, of at most so many bytes; a larger one goes alone."""
+    part: list[Wanted] = []
+    size = 0
+    for each in wanted:
+        if part and (len(part) == most or size + each.size > most_bytes):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += each.size
+    if part:
+        yield part
 
 
 _SERVER_S_OWN = ("versionId", "lastUpdated")

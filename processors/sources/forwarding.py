@@ -9,9 +9,11 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from processors import telemetry
 from processors.errors import Unavailable
+from processors.pipeline.records import Headers
 from processors.sources.events import Outgoing
 from processors.stream.input_producer import InputProducer
 
@@ -19,6 +21,14 @@ RETRY_S = 5.0
 """Until records that the broker refused are sent again: it is down, and asking does not raise it."""
 _LOOK_S = 0.5
 """How soon a stop is noticed while the broker is silent."""
+
+
+class Publisher(Protocol):
+    """What somebody waits for goes here: `InputProducer`, to whoever needs no more of it."""
+
+    def deliver(self, value: bytes, headers: Headers) -> None:
+        """Blocks until the broker has it; raises Unavailable."""
+        ...
 
 
 class Forwarder:

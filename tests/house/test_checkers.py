@@ -76,7 +76,7 @@ def test_import_linter_sees_each_wall_broken(tmp_path: Path) -> None:
     outsiders = (
         "click confluent_kafka fastavro fhir hl7 httpx2 jinja2 markupsafe msgspec numpy PIL "
         "prometheus_client pydicom pygal pynetdicom rich sse_starlette starlette structlog time "
-        "urllib3 uvicorn watchfiles zstandard"
+        "urllib3 uvicorn watchfiles websockets zstandard"
     )
     (tmp_path / "processors/core/bad.py").write_text(
         "".join(f"import {module}\n" for module in [*outsiders.split(), "processors.wire"])

@@ -11,19 +11,19 @@ import ssl
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pynetdicom import AE, _config, evt
 
 from processors import telemetry
 from processors.dicom.file_meta import file_meta
 from processors.errors import Unavailable
-from processors.pipeline.records import Headers
 from processors.settings.sections import Dimse
 from processors.sources.dimse.commitment import STORAGE_COMMITMENT, Commitments
 from processors.sources.dimse.completion import STEPS_KEPT_S, ProcedureSteps, UnknownStep, of_availability
 from processors.sources.dimse.tuning import tune
 from processors.sources.events import Outgoing, arrival_of
+from processors.sources.forwarding import Publisher
 from processors.sources.ledger import Ledger
 
 KIND = "dimse"
@@ -41,12 +41,6 @@ TIDY_S = 3600.0
 logging.getLogger("pynetdicom").propagate = False  # its log quotes data sets
 _config.LOG_HANDLER_LEVEL = "none"
 _config.UNRESTRICTED_STORAGE_SERVICE = True  # private and future storage classes too: nothing is turned away
-
-
-class Publisher(Protocol):
-    def deliver(self, value: bytes, headers: Headers) -> None:
-        """Blocks until the broker has it; raises Unavailable."""
-        ...
 
 
 class DimseServer:

@@ -30,6 +30,7 @@ IN_THE_ENVIRONMENT = {
             "ORTHANC__PASSWORD",
             "DICOMWEB__PASSWORD",
             "DICOMWEB__TOKEN",
+            "FHIRCAST__TOKEN",
         ]
     )
 } | {f"{PREFIX}SCHEMA_REGISTRY__USER_INFO": f"me:{SECRET}info"}
@@ -44,6 +45,8 @@ PLAIN = {
     "SCHEMA_REGISTRY__URL": "http://127.0.0.1:1",
     "SCHEMA_REGISTRY__FACTS": "confluent",
     "FHIR_SERVER__URL": "http://127.0.0.1:1/fhir",
+    "FHIRCAST__URL": "http://127.0.0.1:1/hub",
+    "FHIRCAST__TOPIC": "session",
     "DIMSE__PORT": "0",
     "HL7__PORT": "0",
     "HTTP__PORT": "0",
@@ -57,11 +60,13 @@ CALLS = {
     "topics check": [],
     "publish": ["{event}"],
     "sink fhir": [],
+    "sink fhircast": [],
     "source folder": ["."],
     "source dimse": [],
     "source orthanc": [],
     "source hl7": [],
     "source dicomweb": [],
+    "source fhircast": [],
     "dead-letters list": [],
     "dead-letters show": ["0/1"],
     "dead-letters redrive": [],

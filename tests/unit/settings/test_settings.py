@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from processors.core.policy import Completeness, Policy
+from processors.core.reference import Kind
 from processors.errors import SettingsError
 from processors.settings import Settings, load, printable
+from processors.settings.sections import ReferenceKind
 
 PREFIX = "IMAGING_REFERENCE__"
 
@@ -184,3 +187,8 @@ def test_printed_settings_hide_secrets(name: str) -> None:
     assert "seen" in text
     url = load(None, {PREFIX + "SCHEMA_REGISTRY__URL": "https://me:s3cret@registry.example/"})
     assert 'url = "https://********@registry.example/"' in printable(url)
+
+
+def test_the_sink_of_a_session_knows_every_kind_and_leaves_whole_series_out() -> None:
+    assert {*get_args(ReferenceKind)} == {*Kind}
+    assert {*Settings().fhircast.kinds} == {*Kind} - {Kind.SERIES}
