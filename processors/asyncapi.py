@@ -36,7 +36,8 @@ _OTHER_IN_JSON: Mapping[str, Json] = {"dataset": {"type": "object"}}
 def document(settings: Settings, version: str) -> Json:
     """`version`: of the program whose topics these are."""
     topics = {role: getattr(settings.topics, role) for role in _ROLES}
-    specs = {role: topic_specs()[getattr(Settings().topics, role)] for role in _ROLES}
+    count = settings.topics.partitions
+    specs = {role: topic_specs()[getattr(Settings().topics, role)].for_homes(count) for role in _ROLES}
     return {
         "asyncapi": VERSION,
         "info": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -43,6 +43,12 @@ class TopicSpec:
     """Topic configuration as the broker writes it: every value a text."""
     headers: Mapping[str, str]
     """Headers of the records we write there, with what they say."""
+
+    def for_homes(self, partitions: int) -> TopicSpec:
+        """At a site whose intake has so many partitions; 0: as it stands. Outputs need not have as many."""
+        if not partitions or self.role is Role.OUTPUT:
+            return self
+        return replace(self, partitions=partitions)
 
 
 @cache

@@ -34,6 +34,13 @@ class Link(NamedTuple):
             return self._replace(merged=max(self.merged or event.stamp, event.stamp))
         return self._replace(unmerged=max(self.unmerged or event.stamp, event.stamp))
 
+    def with_all_of(self, other: Link) -> Link:
+        """What either knows of one pair."""
+        return self._replace(
+            merged=max((s for s in (self.merged, other.merged) if s is not None), default=None),
+            unmerged=max((s for s in (self.unmerged, other.unmerged) if s is not None), default=None),
+        )
+
 
 def link_of(event: PatientMerged | PatientUnmerged) -> Link:
     """The event's pair, nothing known of it yet."""

@@ -272,6 +272,13 @@ class Expectation(NamedTuple):
     expected: tuple[Stamp, int] | None = None
     completed: Stamp | None = None
 
+    def with_all_of(self, other: Expectation) -> Expectation:
+        """What either knows of one series."""
+        return Expectation(
+            max((s for s in (self.expected, other.expected) if s is not None), default=None),
+            max((s for s in (self.completed, other.completed) if s is not None), default=None),
+        )
+
 
 NOTHING_EXPECTED = Expectation()
 

@@ -27,6 +27,7 @@ from processors.stream.loop import Loop
 from processors.stream.runner import wiring_of
 from processors.stream.sending import Sender
 from processors.stream.tail import Tail
+from processors.stream.topics import TOPICS
 
 QUIET_S = 1.0
 """Short, so that nobody waits; shorter, and a busy machine might close a series between two of its images."""
@@ -55,7 +56,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self._topics = Topics()
-        self._names = {role: str(getattr(self._topics, role)) for role in self._topics.__struct_fields__}
+        self._names = {role: str(getattr(self._topics, role)) for role in TOPICS}
         self._broker = EmbeddedBroker(self._names.values())
         self.bootstrap = self._broker.bootstrap
         self.settings = settings = settings_of(self.bootstrap, folder)

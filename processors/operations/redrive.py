@@ -19,7 +19,8 @@ from processors.pipeline.dead_letters import original_headers
 from processors.pipeline.records import Record
 from processors.settings import Settings
 from processors.stream.client import group_of
-from processors.stream.redrive import Marks, PutBack, Redrive
+from processors.stream.portions import Outgoing
+from processors.stream.redrive import Marks, Redrive
 from processors.stream.scan import Scan
 
 CODES = frozenset(DeadLetterCode)
@@ -60,11 +61,11 @@ class _Below(dict[str, dict[int, int]]):
 
 @dataclass(slots=True)
 class _Portion:
-    records: list[PutBack] = field(default_factory=list)
+    records: list[Outgoing] = field(default_factory=list)
     done: dict[tuple[str, int], int] = field(default_factory=dict)
     size: int = 0
 
-    def add(self, letter: Letter, record: PutBack) -> None:
+    def add(self, letter: Letter, record: Outgoing) -> None:
         self.records.append(record)
         self.done[letter.code, letter.partition] = letter.offset + 1
         self.size += letter.size
@@ -127,11 +128,11 @@ def _fate(letter: Letter, settings: Settings, below: _Below) -> Fate:
     return Fate.DONE if letter.offset < below[letter.code][letter.partition] else Fate.PUT_BACK
 
 
-def _put_back(letter: Letter, record: Record, partitions: Mapping[str, int]) -> PutBack:
+def _put_back(letter: Letter, record: Record, partitions: Mapping[str, int]) -> Outgoing:
     """To the partition it came from, where later records of its sender go, too."""
     there = 0 <= letter.from_partition < partitions.get(letter.topic, 0)
     headers = original_headers(record.headers or [])
-    return PutBack(letter.topic, letter.from_partition if there else -1, record.key, record.value, headers)
+    return Outgoing(letter.topic, letter.from_partition if there else -1, record.key, record.value, headers)
 
 
 def _sent(back: Redrive | None, portion: _Portion) -> _Portion:

@@ -11,7 +11,7 @@ from processors.wire.state import FORMAT, Row, kind_of
 from processors.wire.upgrade import upgraded
 
 LAYOUT_KEY = "!layout"
-"""The entry of a home that is the loop's own (`stream.loop`), in no envelope. `!` sorts first."""
+"""The entry of a home that is the loop's own (`stream.layout`), in no envelope. `!` sorts first."""
 
 
 def entry_of(home: int, row: Row, stamp_ms: int = 0) -> StateEntry:

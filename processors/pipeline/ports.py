@@ -11,6 +11,9 @@ from typing import Protocol
 
 from processors.pipeline.records import StateEntry
 
+Held = tuple[str, bytes, int | None]
+"""Key, value, and when its clock runs out."""
+
 
 class StateStore(Protocol):
     """State of one home partition. Reads see what `put` wrote, also before `commit`.
@@ -22,6 +25,10 @@ class StateStore(Protocol):
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """All entries whose key begins with `prefix`, in key order."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[Held]:
+        """As `scan`, with the clocks, and read as it goes: for all of a large store, which nobody changes."""
         ...
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
@@ -64,6 +71,10 @@ class MemoryStore:
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         for key in sorted(k for k in self._rows if k.startswith(prefix)):
             yield key, self._rows[key][0]
+
+    def entries(self, prefix: str) -> Iterator[Held]:
+        for key in sorted(k for k in self._rows if k.startswith(prefix)):
+            yield key, *self._rows[key]
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         found = [(k, d) for k, (_, d) in self._rows.items() if d is not None and d <= until_ms]

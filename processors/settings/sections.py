@@ -42,6 +42,9 @@ class Topics(Section, frozen=True):
     """Out: a fact for each revision."""
     dead_letters: Text = "imaging-reference-dead-letters"
     """Out: what was put aside."""
+    partitions: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """Of the inputs, the intake and the changelog, as `topics create` makes them; 0: 12. So many members can
+    share the work. Where there is state, `topics grow` changes the number."""
 
 
 class Override(Section, frozen=True):

@@ -63,6 +63,13 @@ class Assignment:
     def owns(self) -> bool:
         return bool(self._owned)
 
+    @property
+    def is_foreign(self) -> bool:
+        """Of other topics: a static member that soon comes back gets what it had, whatever it now asks for
+        (KIP-345).
+        """
+        return not {topic for topic, _ in self._owned} <= {*self._wiring.inputs, self._wiring.intake}
+
     def subscribe(self) -> None:
         topics = [*self._wiring.inputs, self._wiring.intake]
         self._consumer.subscribe(

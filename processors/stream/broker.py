@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from processors import telemetry
@@ -66,6 +66,21 @@ class Cluster:
             telemetry.broker_unreachable(failed.args[0].name())
             return UNKNOWN
         return next((str(each.member_id) for each in members if each.group_instance_id == member), "")
+
+    def refuse_members(self, group: str) -> None:
+        """Raises Unavailable while anybody is in the group, or may be."""
+        asked = self.admin.describe_consumer_groups([group], request_timeout=ANSWER_S)
+        try:
+            members = len(asked[group].result().members)
+        except KafkaException as failed:
+            if failed.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            raise Unavailable(f"group {group} cannot be described: {failed.args[0].name()}") from failed
+        if members:
+            raise Unavailable(
+                f"group {group} has {members} members: stop them all first; one that was killed counts until "
+                "its session.timeout.ms is over"
+            )
 
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:
         """Partition count of the intake, and the changelog's identity: cluster, topic, topic id, count.

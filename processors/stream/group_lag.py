@@ -5,14 +5,14 @@ Rules of this file: questions to the broker, no state; nothing is read, nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
 from processors.stream.client import LOGGER, changelog_config
-from processors.stream.offsets import Offsets
+from processors.stream.offsets import Offsets, Partition
 
 
 class GroupLag:
@@ -33,12 +33,17 @@ class GroupLag:
 
         None: librdkafka's in-process cluster does not keep what a transaction commits.
         """
-        if not self._tells:
-            return None
+        return self._behind(self._offsets.stable) if self._tells else None
+
+    def whole(self) -> int:
+        """As `ask`, of all topics, with what open transactions hold: 0 says that there is nothing unread."""
+        return sum(self._behind(self._offsets.end).values())
+
+    def _behind(self, ends: Callable[[Iterable[Partition]], dict[Partition, int]]) -> dict[str, int]:
         asked = [TopicPartition(*partition) for partition in self._partitions]
         try:
             committed = self._consumer.committed(asked, ANSWER_S)
-            first, end = self._offsets.first(self._partitions), self._offsets.stable(self._partitions)
+            first, end = self._offsets.first(self._partitions), ends(self._partitions)
         except KafkaException as failed:
             raise Unavailable(f"the broker does not answer ({failed.args[0].name()})") from failed
         behind = {topic: 0 for topic, _ in self._partitions}

@@ -22,6 +22,7 @@ from processors import telemetry
 from processors.errors import Delayed, Unavailable
 from processors.pipeline.entries import LAYOUT_KEY
 from processors.pipeline.records import Record, StateEntry, Step
+from processors.stream import layout
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
 from processors.stream.broker import UNKNOWN, Cluster
@@ -115,7 +116,7 @@ class Loop:
         topics = wiring.inputs, wiring.intake, wiring.changelog
         self._partitions, self._identity = self._cluster.layout(*topics)
         self._topology = wiring.build(self._partitions)
-        self._layout = f'{{"intake_partitions": {self._partitions}}}'.encode()
+        self._layout = layout.placed_by(self._partitions)
         self._offsets = Offsets(wiring.kafka)
         config = producer_config(wiring.kafka, wiring.transactional_id)
         self._transaction = Transaction(config, wiring.outputs, wiring.changelog)
@@ -166,6 +167,10 @@ class Loop:
                 self._commit()
 
     def _prepare(self) -> None:
+        if self._assignment.is_foreign:
+            self._depart()
+            self._renew("was given what a predecessor with other topics had")
+            return
         try:
             self._assignment.prepare()
         except KafkaException as failed:
@@ -179,13 +184,14 @@ class Loop:
             self._close(_now_ms())
 
     def _leave(self) -> None:
-        """What was folded is committed, and the group told, so that others take over at once.
-
-        A static member stays in the group when it only closes (KIP-345); unsubscribing leaves it.
-        """
-        generation = self._assignment.generation
+        """What was folded is committed, and the group told, so that others take over at once."""
         self._settle(commit=True)
         self._wiring.steps("leaving")
+        self._depart()
+
+    def _depart(self) -> None:
+        """A static member stays in the group when it only closes (KIP-345); unsubscribing leaves it."""
+        generation = self._assignment.generation
         with suppress(KafkaException):  # a consumer that was fenced has left already
             self._consumer.unsubscribe()
         until = time.monotonic() + LEAVE_S
@@ -271,10 +277,8 @@ class Loop:
                 entries.append(StateEntry(home, LAYOUT_KEY, self._layout))
                 store.put(entries[-1:])
             elif found != self._layout:
-                raise Unavailable(
-                    f"{self._wiring.intake} has {self._partitions} partitions, but the state was made for "
-                    f"{found.decode()}: give the topic its old count, or start with an empty changelog"
-                )
+                self._depart()  # or the group would wait for it
+                raise Unavailable(layout.refusal(found, self._wiring.intake, self._partitions))
         if entries:
             self._transaction.begin()
             self._transaction.write((), entries)
@@ -370,10 +374,13 @@ class Loop:
                     "give each its own kafka.group.instance.id"
                 )
         if not self._stopping.is_set():
-            telemetry.transaction_aborted(f"consumer rebuilt: {reason}")
-            self._assignment.close()
-            self._consumer.close()
-            self._join()
+            self._renew(reason)
+
+    def _renew(self, reason: str) -> None:
+        telemetry.transaction_aborted(f"consumer rebuilt: {reason}")
+        self._assignment.close()
+        self._consumer.close()
+        self._join()
 
     def _holder(self) -> str:
         return self._cluster.holder(self._wiring.group, self._wiring.member)

@@ -57,10 +57,10 @@ class Scan:
     def extent(self, topics: Iterable[str], since_ms: int | None = None) -> dict[Partition, Span]:
         """What a read_committed reader can see by now; `since_ms`: of records from that time on."""
         wanted = [(topic, number) for topic in topics for number in range(self._count(topic))]
-        first, end = _answer(lambda: (self._offsets.first(wanted), self._offsets.stable(wanted)))
+        first, end = answer(lambda: (self._offsets.first(wanted), self._offsets.stable(wanted)))
         if since_ms is not None and self._knows_times:
             asked = [TopicPartition(*partition, since_ms) for partition in wanted]
-            for found in _answer(lambda: self._consumer.offsets_for_times(asked, ANSWER_S)):
+            for found in answer(lambda: self._consumer.offsets_for_times(asked, ANSWER_S)):
                 place = (found.topic, found.partition)
                 first[place] = found.offset if found.offset >= 0 else end[place]
         return {partition: (first[partition], end[partition]) for partition in wanted}
@@ -101,7 +101,7 @@ class Scan:
         return self.partitions[topic]
 
 
-def _answer(question: Callable[[], _Answer]) -> _Answer:
+def answer(question: Callable[[], _Answer]) -> _Answer:
     """Asked again while the broker says that asking again is right, as of a topic that was just made."""
     until = time.monotonic() + ANSWER_S
     while True:

@@ -18,6 +18,7 @@ from pathlib import Path
 from zlib import crc32
 
 from processors.errors import Unavailable
+from processors.pipeline.ports import Held
 from processors.pipeline.records import StateEntry
 
 FORMAT = "2"
@@ -75,12 +76,17 @@ class SqliteStore:
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Read whole before it is returned, so that the caller may `put` while it iterates."""
+        return map(_checked, self._range(prefix).fetchall())
+
+    def entries(self, prefix: str) -> Iterator[Held]:
+        for row in self._range(prefix):
+            yield *_checked(row), row[2]
+
+    def _range(self, prefix: str) -> sqlite3.Cursor:
         end = _after(prefix)
         if end is None:
-            rows = self._db.execute(f"{_SELECT} >= ? ORDER BY key", (prefix,))
-        else:
-            rows = self._db.execute(f"{_SELECT} >= ? AND key < ? ORDER BY key", (prefix, end))
-        return map(_checked, rows.fetchall())
+            return self._db.execute(f"{_SELECT} >= ? ORDER BY key", (prefix,))
+        return self._db.execute(f"{_SELECT} >= ? AND key < ? ORDER BY key", (prefix, end))
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         return self._db.execute(

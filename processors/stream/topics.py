@@ -69,7 +69,10 @@ def _registered(settings: Settings) -> Iterator[tuple[ConfluentRegistry, Wanted]
 def wanted(settings: Settings) -> tuple[Wanted, ...]:
     """The seven topics under their names in the settings; a default name is its folder's in `schemas/`."""
     default, named, specs = Settings().topics, settings.topics, topic_specs()
-    return tuple(Wanted(getattr(named, role), specs[getattr(default, role)]) for role in TOPICS)
+    return tuple(
+        Wanted(getattr(named, role), specs[getattr(default, role)].for_homes(named.partitions))
+        for role in TOPICS
+    )
 
 
 class Topics:

@@ -47,6 +47,18 @@ def erasure_rows(study: StudyState) -> Iterator[tuple[str, bytes | None]]:
     study.touched_erasures.clear()
 
 
+def study_hash_of(key: str) -> str:
+    """Of which study an entry remembers something."""
+    return key.split("|", 2)[1]
+
+
+def joined_erasures(key: str, one: bytes, other: bytes) -> bytes:
+    """The body of an entry of which two homes hold one each: erasures and revisions only grow."""
+    if key.split("|", 2)[2].startswith("s"):
+        return _encode(_expectation(one).with_all_of(_expectation(other)))
+    return max(one, other, key=_number)
+
+
 def read_erasure(study: StudyState, key: str, body: bytes) -> None:
     """Into the study what one entry says; `key` without its prefix."""
     if key[0] == "p":

@@ -14,6 +14,8 @@ import msgspec
 from processors.core.corrections import UidChanged
 
 CHANGES = "!c|"
+UPSTREAM = "!d|"
+TOLD = "!o|"
 
 _encode = msgspec.msgpack.Encoder().encode
 _change = msgspec.msgpack.Decoder(UidChanged).decode
@@ -36,12 +38,17 @@ def upstream_key(change: UidChanged) -> str:
 
 def upstream_of(study_instance_uid: str) -> str:
     """Prefix of the studies from which something came into this one."""
-    return f"!d|{study_instance_uid}|"
+    return f"{UPSTREAM}{study_instance_uid}|"
 
 
 def told_of(study_instance_uid: str) -> str:
     """Prefix of what was told of this study; the rest is the entry's key in its own home."""
-    return f"!o|{study_instance_uid}|"
+    return f"{TOLD}{study_instance_uid}|"
+
+
+def origin_of(key: str) -> str:
+    """The study of which an entry was told."""
+    return key.split("|", 2)[1]
 
 
 def last_of(key: str) -> str:
@@ -55,3 +62,8 @@ def encode_change(change: UidChanged) -> bytes:
 
 def decode_change(body: bytes) -> UidChanged:
     return _change(body)
+
+
+def joined_changes(one: bytes, other: bytes) -> bytes:
+    """The body of a change of which two homes hold one each: what was said last."""
+    return max(one, other, key=lambda body: _change(body).stamp)

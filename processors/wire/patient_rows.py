@@ -22,6 +22,8 @@ _link = msgspec.msgpack.Decoder(Link).decode
 _cursor = msgspec.msgpack.Decoder(str).decode
 
 LINKS = "!l|"
+PRIORS = "!u|"
+STUDIES = "!p|"
 WAITING = "!w|"
 MARK = _encode(None)
 """Body of an entry whose key says it all."""
@@ -43,12 +45,12 @@ def upstream_key(link: Link) -> str:
 
 def upstream_of(patient: str) -> str:
     """Prefix of those who were merged into this patient; patients here are hashes."""
-    return f"!u|{patient}|"
+    return f"{PRIORS}{patient}|"
 
 
 def studies_of(patient: str) -> str:
     """Prefix of this patient's studies."""
-    return f"!p|{patient}|"
+    return f"{STUDIES}{patient}|"
 
 
 def waiting_key(patient: str) -> str:
@@ -66,6 +68,11 @@ def encode_link(link: Link) -> bytes:
 
 def decode_link(body: bytes) -> Link:
     return _link(body)
+
+
+def joined_links(one: bytes, other: bytes) -> bytes:
+    """The body of a link of which two homes hold one each."""
+    return _encode(_link(one).with_all_of(_link(other)))
 
 
 def encode_cursor(study_instance_uid: str) -> bytes:

@@ -58,6 +58,7 @@ def _check(store: StateStore, model: dict[str, tuple[bytes, int | None]], prefix
     for key in ["", "a", *model]:
         assert store.get(key) == (model[key][0] if key in model else None)
     assert list(store.scan(prefix)) == [(k, model[k][0]) for k in sorted(model) if k.startswith(prefix)]
+    assert list(store.entries(prefix)) == [(k, *model[k]) for k in sorted(model) if k.startswith(prefix)]
     clocks = sorted((due, key) for key, (_, due) in model.items() if due is not None)
     assert store.due(until, 3) == [(key, due) for due, key in clocks if due <= until][:3]
     assert store.next_due_ms() == (clocks[0][0] if clocks else None)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
+import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -43,11 +44,13 @@ class Site:
         self.bootstrap = bootstrap
         self.suffix = suffix
         self.folder = folder
+        self.names: dict[str, str] = {}
+        """Of topics that are not named after the suffix, by their keys."""
         self.kafka: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap}
         self.admin = AdminClient(self.kafka)
         self.settings = Settings(
             kafka={**self.kafka, "group.id": f"group-{suffix}"},
-            topics=Topics(**{role: self.topic(role) for role in ROLES}),
+            topics=msgspec.convert({role: self.topic(role) for role in ROLES}, Topics),
             completeness=Completeness(quiet_s=1.0),
             state=State(dir=str(folder / "state")),
             http=Http(port=0),
@@ -55,7 +58,15 @@ class Site:
 
     def topic(self, role: str) -> str:
         """Name of a topic by its key in `[topics]`."""
-        return f"{role}-{self.suffix}"
+        return self.names.get(role, f"{role}-{self.suffix}")
+
+    def with_names(self, **names: str) -> Site:
+        """The same site, some of whose topics are others."""
+        other = Site(self.bootstrap, self.suffix, self.folder)
+        other.names = names
+        named = msgspec.convert({role: other.topic(role) for role in ROLES}, Topics)
+        other.settings = msgspec.structs.replace(self.settings, topics=named)
+        return other
 
     def create(self, partitions: int) -> None:
         topics.Topics(self.kafka, topics.wanted(self.settings)).create(partitions)

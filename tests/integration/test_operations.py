@@ -12,7 +12,8 @@ import pytest
 from processors.errors import Unavailable
 from processors.settings import load
 from processors.stream.client import group_of
-from processors.stream.redrive import Marks, PutBack, Redrive
+from processors.stream.portions import Outgoing
+from processors.stream.redrive import Marks, Redrive
 from tests.integration.desk import STUDY, Desk, Sent, image
 from tests.integration.site import Site, until
 
@@ -70,7 +71,7 @@ def test_of_two_redrives_at_a_time_one_puts_back_nothing(desk: Desk) -> None:
         group_of(desk.settings.kafka),
         desk.settings.topics.dead_letters,
     )
-    record = PutBack(desk.settings.topics.instances, 1, b"k", b"v", [])
+    record = Outgoing(desk.settings.topics.instances, 1, b"k", b"v", [])
     marks = Marks(kafka, group, topic, 3)
     first = Redrive(kafka, group, topic, marks)
     second = Redrive(kafka, group, topic, marks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
@@ -20,7 +21,7 @@ from tests.integration.site import ROLES, Site, until
 def settings(kafka: Broker) -> Settings:
     suffix = uuid.uuid4().hex[:8]
     names = {role: f"{role}-{suffix}" for role in ROLES}
-    return Settings(kafka={"bootstrap.servers": kafka.bootstrap}, topics=Topics(**names))
+    return Settings(kafka={"bootstrap.servers": kafka.bootstrap}, topics=msgspec.convert(names, Topics))
 
 
 def test_what_was_created_checks_clean_and_is_left_alone(settings: Settings) -> None:
@@ -44,6 +45,14 @@ def test_each_difference_is_a_line(settings: Settings, tmp_path: Path) -> None:
         f"{fhir}: cleanup.policy: delete, wanted compact",
     ]
     until(lambda: topics.check(settings) == differences, "both differences named")
+
+
+def test_a_site_has_as_many_partitions_as_it_says(settings: Settings) -> None:
+    topics.create(settings)
+    more = msgspec.structs.replace(settings.topics, partitions=24)
+    wider = msgspec.structs.replace(settings, topics=more)
+    roles = ("instances", "reports", "intake", "changelog")
+    assert topics.check(wider) == [f"{getattr(more, r)}: partitions: 12, wanted 24" for r in roles]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record
+from processors.pipeline.regrouping import regrouped
 from processors.pipeline.topology import Pipeline
 from processors.wire.json_text import load
 from tests.property.events import DAY_US, INTAKE, PARTITIONS, SOURCES, record_of
@@ -43,10 +44,10 @@ LENIENT = Policy(
 policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT))
 
 
-def member(policy: Policy, decoder: Decoder | None = None) -> MemoryMember:
+def member(policy: Policy, decoder: Decoder | None = None, partitions: int = PARTITIONS) -> MemoryMember:
     """Forgets every study at once, so that each step reads its state from the store."""
     decoder = decoder or Decoder(ReadingPolicy())
-    return MemoryMember(lambda: Pipeline(policy, decoder, PARTITIONS, INTAKE, b"", 0), PARTITIONS, INTAKE)
+    return MemoryMember(lambda: Pipeline(policy, decoder, partitions, INTAKE, b"", 0), partitions, INTAKE)
 
 
 def latest(outputs: list[OutputRecord]) -> tuple[References, References]:
@@ -79,6 +80,17 @@ def run(policy: Policy, history: list[AnyEvent]) -> tuple[References, References
     one = member(policy)
     outputs = one.feed([record_of(e, i, NOW_MS) for i, e in enumerate(history)], NOW_MS)
     return latest(outputs + one.run_out(NOW_MS))
+
+
+def regrow(one: MemoryMember, policy: Policy, partitions: int) -> MemoryMember:
+    """Its successor, whose intake has so many partitions."""
+    grown = member(policy, partitions=partitions)
+    for entry in regrouped(one.stores, partitions):
+        grown.stores[entry.home].put([entry])
+    for store in grown.stores:
+        store.commit(0)
+    grown.dispositions, grown.consumed = one.dispositions, one.consumed
+    return grown
 
 
 def reassign(one: MemoryMember, home: int) -> None:

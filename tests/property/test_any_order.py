@@ -13,7 +13,7 @@ from processors.core.corrections import AnyEvent
 from processors.core.policy import Policy
 from processors.pipeline.records import OutputRecord
 from tests.property.events import PARTITIONS, histories, record_of
-from tests.property.runs import NOW_MS, Slow, latest, member, policies, reassign, run
+from tests.property.runs import NOW_MS, Slow, latest, member, policies, reassign, regrow, run
 
 
 class Delivery(NamedTuple):
@@ -32,7 +32,7 @@ def deliveries(draw: st.DrawFn) -> Delivery:
     shuffled = draw(st.permutations(repeated))
     cuts = sorted(draw(st.sets(st.integers(0, len(shuffled)), max_size=6)) | {0, len(shuffled)})
     batches = [list(shuffled[a:b]) for a, b in pairwise(cuts)]
-    mishap = st.sampled_from(("none", "restart", "abort", "clocks", "reassign"))
+    mishap = st.sampled_from(("none", "restart", "abort", "clocks", "reassign", "regrow"))
     mishaps = draw(st.lists(mishap, min_size=len(batches), max_size=len(batches)))
     return Delivery(draw(policies), history, batches, mishaps)
 
@@ -52,7 +52,9 @@ def test_the_same_references_come_out(delivery: Delivery) -> None:
         if mishap == "restart":
             other.restart()
         if mishap == "reassign":
-            reassign(other, offset % PARTITIONS)
+            reassign(other, offset % len(other.stores))
+        if mishap == "regrow":
+            other = regrow(other, delivery.policy, 1 + offset % 5)
         if mishap == "clocks":
             outputs += other.run_out(NOW_MS + offset)
     outputs += other.run_out(NOW_MS + offset)

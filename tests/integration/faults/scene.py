@@ -40,12 +40,16 @@ class Scene:
         self._producer = Producer({**site.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
 
     def member(self, name: str = "a", wire: Wire = NEVER, log: str = "", **sections: object) -> Member:
+        return Member(self.config(name, **sections), self.site.folder / f"{log or name}.log", wire)
+
+    def config(self, name: str = "a", **sections: object) -> Path:
+        """The settings file of a member."""
         kafka = self._kafka | {"group.instance.id": name}
         quick = {"completeness": Completeness(quiet_s=QUIET_S)}
         settings = msgspec.structs.replace(self.site.settings, kafka=kafka, **(quick | sections))
         config = self.site.folder / f"{name}.toml"
         config.write_text(printable(settings), "utf-8")
-        return Member(config, self.site.folder / f"{log or name}.log", wire)
+        return config
 
     def state_of(self, name: str = "a") -> Path:
         return self.site.folder / "state" / f"{name}-0"

@@ -58,6 +58,7 @@ CALLS = {
     "run": [],
     "topics create": [],
     "topics check": [],
+    "topics grow": ["--partitions", "24"],
     "publish": ["{event}"],
     "sink fhir": [],
     "sink fhircast": [],

@@ -18,6 +18,7 @@ from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record
+from processors.pipeline.regrouping import regrouped
 from processors.pipeline.topology import Pipeline
 from processors.wire.json_text import load
 from processors.wire.messages import FORMAT, pack
@@ -66,15 +67,27 @@ class Site:
 
     def __init__(self, policy: Policy | None = None, key: bytes = b"", partitions: int = PARTITIONS) -> None:
         policy = policy or Policy()
-        decoder = Decoder(ReadingPolicy())
-        self.member = MemoryMember(
-            lambda: Pipeline(policy, decoder, partitions, INTAKE, key, 1_000), partitions, INTAKE
-        )
+        self._policy = policy
+        self._key = key
         self.partitions = partitions
+        self.member = self._member()
         self.now_ms = START_MS
         self.outputs: list[OutputRecord] = []
         self.behind: set[tuple[str, int]] = set()
         self._offsets: Counter[tuple[str, int]] = Counter()
+
+    def _member(self) -> MemoryMember:
+        decoder, partitions = Decoder(ReadingPolicy()), self.partitions
+        return MemoryMember(
+            lambda: Pipeline(self._policy, decoder, partitions, INTAKE, self._key, 1_000), partitions, INTAKE
+        )
+
+    def regroup(self, partitions: int) -> None:
+        """From now on with so many partitions of the intake, and the same state."""
+        former, self.partitions = self.member, partitions
+        self.member = self._member()
+        for entry in regrouped(former.stores, partitions):
+            self.member.stores[entry.home].put([entry])
 
     def record(
         self,
