@@ -9,16 +9,20 @@ import argparse
 import pstats
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
 from processors.stream.runner import calm_collector
+from tests.bench.costs import cost_lines
 from tests.bench.documents import report_lines
 from tests.bench.in_process import cost_us
 from tests.bench.load import Load
+from tests.bench.peers import field_of, growth_lines, rotation_lines
+from tests.bench.restore import restore_lines
 from tests.bench.rounds import Rounds
 from tests.bench.stopwatch import Taken
+from tests.bench.year import QUIET_S, report
 from tests.broker import broker
 
 SMALL, LARGE, BIG = 100, 550, 10_000
@@ -28,17 +32,32 @@ SMALL, LARGE, BIG = 100, 550, 10_000
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options().parse_args(arguments)
     if options.documents:
-        for line in report_lines(options.rounds):
-            _say(line)
-        return 0
-    with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as running:
+        _say_all(report_lines(options.rounds))
+    elif options.year:
+        _say_all(report(options.seed, options.scale, options.quiet))
+    else:
+        with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as running:
+            _on_a_broker(running.bootstrap, Path(folder), options)
+    return 0
+
+
+def _on_a_broker(bootstrap: str, folder: Path, options: argparse.Namespace) -> None:
+    if options.peers:
+        field = field_of(bootstrap, folder, options.jobs.split(","))
+        load = Load(max(1, options.events // SMALL), SMALL)
+        _say_all(rotation_lines(field, load, options.rounds, options.live))
+        if options.growth:
+            _say_all(growth_lines(field, options.growth, min(options.growth, options.events)))
+    elif options.restore:
+        _say_all(cost_lines(min(options.restore, 100_000)))
+        _say_all(restore_lines(bootstrap, folder, options.restore))
+    else:
         for instances in (SMALL, LARGE):
-            _job(running.bootstrap, instances, options, Path(folder))
+            _job(bootstrap, instances, options, folder)
         if options.cost_events:
             small, big = (_load_of(options.cost_events, each) for each in (SMALL, BIG))
-            _cost_on_kafka(running.bootstrap, small, big, Path(folder), options.rounds)
+            _cost_on_kafka(bootstrap, small, big, folder, options.rounds)
             _cost_in_process(small, big, options.rounds)
-    return 0
 
 
 def _job(bootstrap: str, instances: int, options: argparse.Namespace, folder: Path) -> None:
@@ -58,9 +77,25 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=300_000, help="of the throughput job")
     parser.add_argument("--cost-events", type=int, default=20_000, help="of a cost job; 0: none")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--documents", action="store_true", help="reports by kind instead, without a broker")
     parser.add_argument("--profile", action="store_true", help="one more run of the member, under cProfile")
+    parser.add_argument("--documents", action="store_true", help="reports by kind instead, without a broker")
+    peers = parser.add_argument_group("the same job by other engines instead")
+    peers.add_argument("--peers", action="store_true")
+    peers.add_argument("--jobs", default="ours,kafka-streams,quix", help="which of them")
+    peers.add_argument("--live", type=float, default=15, help="seconds at half load for p50 and p99; 0: none")
+    peers.add_argument("--growth", type=int, default=0, help="most events of the growth runs; 0: none")
+    year = parser.add_argument_group("a hospital's year instead, without a broker")
+    year.add_argument("--year", action="store_true")
+    year.add_argument("--scale", type=float, default=0.01, help="share of the year's studies, up to 1")
+    year.add_argument("--quiet", type=_numbers, default=QUIET_S, help="quiet times, as 5,10,20")
+    year.add_argument("--seed", type=int, default=1)
+    costs = parser.add_argument_group("what an instance costs to keep instead")
+    costs.add_argument("--restore", type=int, default=0, help="instances of the state that is restored")
     return parser
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split(",")))
 
 
 def _load_of(events: int, instances: int) -> Load:
@@ -113,6 +148,11 @@ def _say_runs(name: str, runs: Sequence[Taken], load: Load) -> None:
 
 def _spread(values: Sequence[float], form: str) -> str:
     return f"{median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
+
+
+def _say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(line)
 
 
 def _say(line: str) -> None:

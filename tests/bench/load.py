@@ -9,7 +9,9 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from processors.avro.events import encode_event
 
 _ROOT = "1.2.840.113619.2.416.8254"
 _KINDS = (
@@ -30,32 +32,62 @@ class Load(NamedTuple):
     """Of each series."""
     at_once: int = 50
     """Series that arrive at the same time, an instance of each in turn."""
+    first: int = 0
+    """Number of the first series: other numbers, other UIDs."""
 
     @property
     def events(self) -> int:
         return self.series * self.instances
 
 
+Form = Literal["json", "avro", "by series"]
+"""JSON or Avro keyed by study, or JSON keyed by series."""
+
+
+def in_form(form: Form, study: str, value: bytes) -> tuple[str, bytes]:
+    """(key, value)."""
+    if form == "json":
+        return study, value
+    if form == "avro":
+        return study, encode_event(json.loads(value))
+    return json.loads(value)["series_instance_uid"], value
+
+
+def formed(load: Load, form: Form) -> Iterator[tuple[str, bytes]]:
+    """(key, value) in the order of arrival."""
+    return (in_form(form, study, value) for _, study, value in numbered(load))
+
+
 def events(load: Load) -> Iterator[tuple[str, bytes]]:
     """(StudyInstanceUID, value) in the order of arrival."""
-    waiting = iter(range(load.series))
-    arriving = deque(_series(number, load.instances) for number in islice(waiting, load.at_once))
+    return ((study, value) for _, study, value in numbered(load))
+
+
+def numbered(load: Load) -> Iterator[tuple[int, str, bytes]]:
+    """(number of the series, StudyInstanceUID, value) in the order of arrival."""
+    waiting = iter(range(load.first, load.first + load.series))
+    arriving = deque((n, _series(n, load.instances)) for n in islice(waiting, load.at_once))
     while arriving:
-        series = arriving.popleft()
+        number, series = arriving.popleft()
         event = next(series, None)
         if event is None:
-            arriving.extend(_series(number, load.instances) for number in islice(waiting, 1))
+            arriving.extend((n, _series(n, load.instances)) for n in islice(waiting, 1))
         else:
-            yield event
-            arriving.append(series)
+            yield number, *event
+            arriving.append((number, series))
+
+
+def series_uid(number: int) -> str:
+    patient = number // SERIES_OF_A_STUDY
+    return f"{_ROOT}.{10**9 + patient}.202403{1 + patient % 28:02}1015.{number % SERIES_OF_A_STUDY + 1}"
 
 
 def _series(number: int, instances: int) -> Iterator[tuple[str, bytes]]:
     modality, sop_class, body_part, description = _KINDS[number % len(_KINDS)]
     patient = number // SERIES_OF_A_STUDY
     day = 1 + patient % 28
-    study = f"{_ROOT}.{10**9 + patient}.202403{day:02}1015"
-    series = f"{study}.{number % SERIES_OF_A_STUDY + 1}"
+    series = series_uid(number)
+    study = series.rpartition(".")[0]
     for instance in range(1, instances + 1):
         event = {
             "event": "instance.arrived",

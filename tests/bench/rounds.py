@@ -8,22 +8,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 
 from processors.settings import Settings, printable
 from processors.settings.sections import Completeness
-from tests.bench.load import EVENTS_A_SECOND, Load, events
+from tests.bench.inputs import PARTITIONS, fill
+from tests.bench.load import Load, events
 from tests.bench.stopwatch import Taken, told
 from tests.integration.site import ROOT, Site
 
-PARTITIONS = 4
 QUIET_S = 2.0
 """Much longer than a series' instances are apart, so that each is closed once."""
 
@@ -37,7 +35,7 @@ class Rounds:
     def __init__(self, bootstrap: str, name: str, load: Load, folder: Path) -> None:
         self._bootstrap = bootstrap
         self._load = load
-        self._input = name
+        self.input = name
         self._folder = folder
         self._numbers = count(1)
         self._fill()
@@ -50,7 +48,7 @@ class Rounds:
             {
                 "bootstrap": self._bootstrap,
                 "group": site.suffix,
-                "from": self._input,
+                "from": self.input,
                 "to": site.suffix,
                 "events": self._load.events,
                 "records": site.settings.state.batch_records,
@@ -74,34 +72,18 @@ class Rounds:
     # ---- inside -----------------------------------------------------------------------------------------
 
     def _site(self) -> Site:
-        suffix = f"{self._input}-{next(self._numbers)}"
+        suffix = f"{self.input}-{next(self._numbers)}"
         return Site(self._bootstrap, suffix, self._folder / suffix)
 
     def _settings(self, site: Site) -> Settings:
         return msgspec.structs.replace(
             site.settings,
-            topics=msgspec.structs.replace(site.settings.topics, instances=self._input),
+            topics=msgspec.structs.replace(site.settings.topics, instances=self.input),
             completeness=Completeness(quiet_s=QUIET_S),
         )
 
     def _fill(self) -> None:
-        """With timestamps of its own, so that series are closed while others are still read."""
-        site = self._site()
-        topic = NewTopic(self._input, PARTITIONS, config={"message.timestamp.type": "CreateTime"})
-        site.admin.create_topics([topic])[self._input].result()
-        own = {"partitioner": "murmur2_random", "compression.type": "lz4", "linger.ms": 20}
-        producer = Producer({"bootstrap.servers": self._bootstrap} | own)
-        began_ms = time.time_ns() // 1_000_000 - self._load.events * 1000 // EVENTS_A_SECOND - 10_000
-        for number, (study, value) in enumerate(events(self._load)):
-            at_ms = began_ms + number * 1000 // EVENTS_A_SECOND
-            while True:
-                try:
-                    producer.produce(self._input, value, study, timestamp=at_ms)
-                except BufferError:
-                    producer.poll(0.1)
-                else:
-                    break
-        assert producer.flush(60) == 0
+        fill(self._bootstrap, self.input, self._load.events, events(self._load))
 
     def _child(self, module: str, arguments: dict[str, Any]) -> Taken:
         command = [sys.executable, "-m", f"tests.bench.{module}", json.dumps(arguments)]

@@ -33,3 +33,16 @@ def test_documents_of_every_kind_are_applied(kind: Kind) -> None:
 def test_the_bench_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--events", "6000", "--cost-events", "2000", "--rounds", "2"]) == 0
     assert "run : passthrough" in capsys.readouterr().out
+
+
+@pytest.mark.bench
+def test_peers_do_the_same_job(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--peers", "--events", "2000", "--rounds", "1", "--live", "2"]) == 0
+    jobs = {line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert {"| run, 2 workers", "| Kafka Streams, 2 threads", "| Quix Streams"} <= jobs
+
+
+@pytest.mark.bench
+def test_a_member_is_restored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--restore", "5000"]) == 0
+    assert "ready without a folder" in capsys.readouterr().out
