@@ -12,6 +12,7 @@ exception that reaches the command line as one line.
         ├── UsageError       exit 2
         ├── NotFound         exit 3: nothing has the id that was asked for
         └── Unavailable      exit 1: a broker, a topic or a folder is not as it must be
+            └── Forbidden      the broker does not let this user do it; asking again does not help
 """
 
 from __future__ import annotations
@@ -145,3 +146,7 @@ class Unavailable(OperatorError):
     """A broker, a topic or a folder that is not there or not as it must be."""
 
     exit_code = 1
+
+
+class Forbidden(Unavailable):
+    """The broker does not let this user in, or do what is needed; the text names the right."""

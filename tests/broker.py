@@ -18,7 +18,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,16 +81,29 @@ class Broker:
 
 
 class KRaftBroker(Broker):
-    """One broker and controller in one JVM, with its data under `folder`."""
+    """One broker and controller in one JVM, with its data under `folder`.
 
-    def __init__(self, jars: Path, folder: Path) -> None:
+    `more`: further properties, the port as `{port}`, which win over those above; `format_with`: further
+    arguments of `kafka-storage format`; `client`: how to reach it, beside the address.
+    """
+
+    def __init__(
+        self,
+        jars: Path,
+        folder: Path,
+        more: str = "",
+        format_with: Sequence[str] = (),
+        client: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
         port, controller = free_port(), free_port()
         super().__init__(f"127.0.0.1:{port}")
         self._java = [java(), "-Xmx768m", "-cp", f"{jars}/*"]
         self._properties = folder / "server.properties"
         self._log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
-        text = _PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
+        self._client = dict(client or {})
+        text = _PROPERTIES + more  # of two lines for one property Java takes the later
+        text = text.format(port=port, controller=controller, logs=folder / "logs")
         self._properties.write_text(text, encoding="ascii")
         # The first letter is fixed, since a leading "-" would be taken for an option.
         cluster = f"M{base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]}"
@@ -102,6 +115,7 @@ class KRaftBroker(Broker):
             cluster,
             "-c",
             str(self._properties),
+            *format_with,
         ]
         subprocess.run([*self._java, *tool], check=True, capture_output=True)
 
@@ -117,7 +131,7 @@ class KRaftBroker(Broker):
                 [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=subprocess.STDOUT
             )
         until = time.monotonic() + START_S
-        while not answers(self.bootstrap):
+        while not answers(self.bootstrap, more=self._client):
             if self._process.poll() is not None or time.monotonic() > until:
                 raise NoBroker(f"the local broker did not start: {self._log.read_text()[-2000:]}")
 
@@ -128,9 +142,11 @@ class KRaftBroker(Broker):
             self._process = None
 
 
-def answers(bootstrap: str, within_s: float = 1.0) -> bool:
+def answers(
+    bootstrap: str, within_s: float = 1.0, more: Mapping[str, str | int | float | bool] | None = None
+) -> bool:
     try:
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **(more or {})})
         return bool(admin.list_topics(timeout=within_s).brokers)
     except KafkaException:
         return False
@@ -177,9 +193,9 @@ def java() -> str:
 
 def _jars() -> Path:
     """The broker's jars, fetched once a checkout."""
-    jars = CACHE / "jars"
-    if jars.is_dir():
-        return jars
+    there = CACHE / "jars"
+    if there.is_dir():
+        return there
     java()
     maven = shutil.which("mvn")
     if not maven:
@@ -191,8 +207,8 @@ def _jars() -> Path:
     done = subprocess.run([maven, "-q", "-B", *copy], cwd=CACHE, capture_output=True, check=False)
     if done.returncode:
         raise NoBroker(f"Maven could not fetch Kafka {KAFKA}: {done.stdout.decode()[-500:]}")
-    partial.rename(jars)
-    return jars
+    partial.rename(there)
+    return there
 
 
 def free_port() -> int:

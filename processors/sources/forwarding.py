@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from processors import telemetry
-from processors.errors import Unavailable
+from processors.errors import Forbidden, Unavailable
 from processors.pipeline.records import Headers
 from processors.sources.events import Outgoing
 from processors.stream.input_producer import InputProducer
@@ -46,6 +46,8 @@ class Forwarder:
                 while not self._producer.answered(_LOOK_S):
                     if self.stop.is_set():
                         return False
+            except Forbidden:
+                raise  # sending again does not help
             except Unavailable as failed:
                 telemetry.broker_unreachable(str(failed))
                 self.stop.wait(RETRY_S)

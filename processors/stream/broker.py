@@ -5,15 +5,18 @@ Rules of this file: questions on metadata, answered or Unavailable in one line.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from processors import telemetry
-from processors.errors import SettingsError, Unavailable
+from processors.errors import Forbidden, SettingsError, Unavailable
 from processors.stream.client import LOGGER, admin_config
+from processors.stream.rights import Needs, demand
 
 ANSWER_S = 10.0
 """A broker that is up answers in milliseconds; the time is for name lookup and TLS."""
@@ -21,6 +24,16 @@ ANSWER_S = 10.0
 EMBEDDED = "mockCluster"
 """Cluster ids of librdkafka's in-process cluster begin so; it has no topic ids and no DescribeTopics."""
 
+
+TRY_S = 1.0
+
+DOOR = {
+    KafkaError._AUTHENTICATION: "the broker does not let this user in: check kafka.sasl.username, "  # noqa: SLF001
+    "kafka.sasl.password and kafka.sasl.mechanism",
+    KafkaError._SSL: "no TLS connection: check kafka.ssl.ca.location and that the broker's certificate "  # noqa: SLF001
+    "is for this name",
+}
+"""What librdkafka reports of a broker that answers and does not let us in, and what to do."""
 
 UNKNOWN = "?"
 """In place of an answer that did not come."""
@@ -32,20 +45,39 @@ class Cluster:
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
         if not kafka.get("bootstrap.servers"):
             raise SettingsError("kafka.bootstrap.servers is not set: name a broker, as `localhost:9092`")
+        self._where = str(kafka["bootstrap.servers"])
+        self._heard: list[KafkaError] = []
         try:
-            self.admin = AdminClient(admin_config(kafka), logger=LOGGER)
-            metadata = self.admin.list_topics(timeout=ANSWER_S)
+            own: dict[str, Any] = {"log_level": 0, "error_cb": self._heard.append}  # told once, by `_reached`
+            self.admin = AdminClient({**own, **admin_config(kafka)}, logger=LOGGER)
         except KafkaException as failed:
-            error = failed.args[0]
-            if error.code() == error._INVALID_ARG:  # noqa: SLF001 (librdkafka's local codes are public names)
-                raise SettingsError(f"[kafka]: {error.str()}") from failed
-            where = kafka["bootstrap.servers"]
-            raise Unavailable(
-                f"no broker answers at {where} ({error.name()}): check kafka.bootstrap.servers"
-            ) from failed
+            raise SettingsError(f"[kafka]: {failed.args[0].str()}") from failed
+        metadata = self._reached()
         self.id = str(metadata.cluster_id)
         self.partitions = _counts(metadata)
         """Topic → partition count, of every topic that is there."""
+
+    def _reached(self) -> ClusterMetadata:
+        """What a broker answers. A wrong password or certificate is told at once: it stays wrong."""
+        until = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                return self.admin.list_topics(timeout=min(TRY_S, ANSWER_S))
+            except KafkaException as failed:
+                self.admin.poll(0)  # librdkafka tells of each broker's trouble only now
+                refusal = next((each for each in self._heard if each.code() in DOOR), None)
+                if refusal is not None:
+                    raise Forbidden(f"{self._where}: {DOOR[refusal.code()]} ({_reason(refusal)})") from failed
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"no broker answers at {self._where} ({failed.args[0].name()}): "
+                        "check kafka.bootstrap.servers and kafka.security.protocol"
+                    ) from failed
+
+    def demand(self, topics: Needs, group: str = "") -> None:
+        """As `rights.demand`; librdkafka's in-process cluster knows no rights."""
+        if not self.id.startswith(EMBEDDED):
+            demand(self.admin, topics, group)
 
     def await_topics(self, names: Iterable[str]) -> None:
         """Wait until the broker shows what its controller has made, which is a moment later."""
@@ -111,3 +143,8 @@ class Cluster:
 
 def _counts(metadata: ClusterMetadata) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.partitions}
+
+
+def _reason(error: KafkaError) -> str:
+    """Of `broker: what: why (how long it took)` the what and the why."""
+    return re.sub(r"^\S+: | \(after .*?\)$", "", error.str())

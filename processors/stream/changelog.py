@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from processors.pipeline.records import StateEntry
 from processors.stream.client import LOGGER, PARTITION_EOF, Config
 from processors.stream.offsets import Offsets
+from processors.stream.rights import is_of_no_group
 from processors.stream.store import SqliteStore
 
 STEP_RECORDS = 5_000
@@ -123,16 +124,18 @@ class Restore:
 
     def _read(self, message: Message, batches: dict[int, list[StateEntry]]) -> None:
         error = message.error()
+        if error is not None and error.code() != PARTITION_EOF:
+            if not error.retriable() and not is_of_no_group(error):
+                raise KafkaException(error)
+            return
         home, offset = message.partition(), message.offset()
         assert home is not None
         assert offset is not None
         if error is None:
             batches.setdefault(home, []).append(self._upgrade(from_record(message)))
             self._reached[home] = offset + 1
-        elif error.code() == PARTITION_EOF:
+        else:
             self._reached[home] = max(self._reached[home], offset)
-        elif not error.retriable():
-            raise KafkaException(error)
 
     def _done(self, home: int) -> Restored:
         self._stores[home].commit(self._reached[home])

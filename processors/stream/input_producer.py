@@ -21,6 +21,7 @@ from processors.pipeline.records import Headers, Record
 from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
 from processors.stream.client import LOGGER, Config, producer_config
+from processors.stream.rights import WRITE, is_refusal, refused
 
 INPUT_BYTES = 15 * 1024 * 1024
 """Largest value of an input (CONTRACT 2)."""
@@ -33,13 +34,16 @@ class InputProducer:
     """Idempotent, partitioned as Java does; a thread of its own hears the broker's answers until `close`.
     `send` and `deliver` may be called by many threads.
 
-    Construction raises Unavailable if no broker answers, SettingsError for a property that librdkafka does
-    not know.
+    Construction raises Unavailable if no broker answers, Forbidden without the right to write, SettingsError
+    for a property that librdkafka does not know.
     """
 
     def __init__(self, settings: Settings, prompt: bool = False, timeout_s: float | None = None) -> None:
         """`prompt`: each record leaves at once; `timeout_s`: after which a record counts as not taken."""
-        Cluster(settings.kafka)
+        cluster = Cluster(settings.kafka)
+        cluster.demand(
+            dict.fromkeys((settings.topics.instances, settings.topics.reports), frozenset({WRITE}))
+        )
         own: Config = {"linger.ms": 0} if prompt else {}
         if timeout_s is not None:
             own["message.timeout.ms"] = int(timeout_s * 1000)
@@ -48,7 +52,7 @@ class InputProducer:
         self._producer = Producer(producer_config(settings.kafka) | own, logger=LOGGER)
         self._lock = threading.Lock()
         self._delivered = 0
-        self._failed = ""
+        self._failed: KafkaError | None = None
         self._closed = threading.Event()
         self._answers = threading.Thread(target=self._hear, name="answers", daemon=True)
         self._answers.start()
@@ -78,17 +82,17 @@ class InputProducer:
     def deliver(self, value: bytes, headers: Headers = NO_HEADERS) -> None:
         """Blocks until the broker has the record; raises Unavailable if it does not take it in time."""
         done = threading.Event()
-        failure: list[str] = []
+        failure: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is not None:
-                failure.append(error.name())
+                failure.append(error)
             done.set()
 
         self._produce(value, headers, delivered)
         done.wait()  # librdkafka answers for every record, within its own time limit at the latest
         if failure:
-            raise Unavailable(f"the broker did not take a record ({failure[0]})")
+            raise _not_taken("a record", failure[0])
 
     def flush(self, timeout_s: float = 6 * ANSWER_S) -> None:
         """Blocks until the broker has all; raises Unavailable if one sent since the last call failed."""
@@ -99,9 +103,9 @@ class InputProducer:
         """Whether the broker has all, waiting for so long at most; raises Unavailable as `flush`."""
         if self._producer.flush(timeout_s):
             return False
-        failed, self._failed = self._failed, ""
-        if failed:
-            raise Unavailable(f"the broker did not take all records: {failed}")
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise _not_taken("all records", failed)
         return True
 
     def close(self) -> None:
@@ -134,4 +138,10 @@ class InputProducer:
             if error is None:
                 self._delivered += 1
             else:
-                self._failed = error.name()
+                self._failed = error
+
+
+def _not_taken(what: str, error: KafkaError) -> Unavailable:
+    if is_refusal(error):
+        return refused(error, "the input topics")
+    return Unavailable(f"the broker did not take {what} ({error.name()})")

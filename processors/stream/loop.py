@@ -19,10 +19,10 @@ from contextlib import suppress
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors import telemetry
-from processors.errors import Delayed, Unavailable
+from processors.errors import Delayed, Forbidden, Unavailable
 from processors.pipeline.entries import LAYOUT_KEY
 from processors.pipeline.records import Record, StateEntry, Step
-from processors.stream import layout
+from processors.stream import layout, rights
 from processors.stream.assignment import Assignment
 from processors.stream.batch import Batch
 from processors.stream.broker import UNKNOWN, Cluster
@@ -92,6 +92,9 @@ class Loop:
                 self.turned_at = time.monotonic()
                 self._turn()
             self._leave()
+        except Forbidden:
+            self._cluster.demand(rights.needs_of(self._wiring), self._wiring.group)  # names what is missing
+            raise
         finally:
             self._assignment.close()
             self._transaction.close()
@@ -113,6 +116,7 @@ class Loop:
     def _start(self) -> None:
         wiring = self._wiring
         self._cluster = Cluster(wiring.kafka)
+        self._cluster.demand(rights.needs_of(wiring), wiring.group)
         topics = wiring.inputs, wiring.intake, wiring.changelog
         self._partitions, self._identity = self._cluster.layout(*topics)
         self._topology = wiring.build(self._partitions)
@@ -174,7 +178,7 @@ class Loop:
         try:
             self._assignment.prepare()
         except KafkaException as failed:
-            telemetry.broker_unreachable(failed.args[0].name())
+            rights.unanswered(failed)
             self._stopping.wait(BACKOFF_S[1])
             return
         if self._assignment.ready:
@@ -251,7 +255,7 @@ class Loop:
         try:
             stable = self._offsets.stable(self._assignment.positions)
         except KafkaException as failed:
-            telemetry.broker_unreachable(failed.args[0].name())
+            rights.unanswered(failed)
             return
         for (topic, partition), end in stable.items():
             caught_up = self._reader.read.get((topic, partition), -1) >= end
@@ -389,11 +393,7 @@ class Loop:
         try:
             self._transaction.rebuild()
         except KafkaException as failed:
-            name = failed.args[0].name()
-            raise Unavailable(
-                f"no transaction coordinator answers as {self._wiring.transactional_id} ({name}): "
-                "check kafka.bootstrap.servers and the broker"
-            ) from failed
+            raise rights.without_coordinator(failed, self._wiring.transactional_id) from failed
 
 
 def _now_ms() -> int:

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from processors.errors import Unavailable
 from processors.pipeline.records import Headers
 from processors.stream.client import LOGGER, Config
+from processors.stream.rights import is_refusal, refused
 from processors.stream.transaction import CALL_S, Verdict, verdict
 
 PATIENCE_S = 60.0
@@ -103,6 +104,8 @@ class Portions:
             LOGGER.warning("left an open transaction: %s", failed.args[0].name())
 
     def _not_taken(self, error: KafkaError) -> Unavailable:
+        if is_refusal(error):
+            return refused(error, self._not_done)
         return Unavailable(
             f"the broker did not take the records ({self._refused or error.name()}): {self._not_done}"
         )

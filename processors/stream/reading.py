@@ -15,6 +15,7 @@ from processors.pipeline.records import Headers, Record
 from processors.stream.assignment import Assignment
 from processors.stream.client import FATAL, OUT_OF_RANGE, PARTITION_EOF
 from processors.stream.offsets import Partition
+from processors.stream.rights import is_refusal, refused
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
@@ -42,7 +43,8 @@ class Reader:
         """At most `most` records, waiting at most `patience_s` for them.
 
         None of those that came with a rebalance: their partitions may be gone, and if they are not, they are
-        read again from the committed offsets. Raises PlaceLost when the group has fenced this consumer.
+        read again from the committed offsets. Raises PlaceLost when the group has fenced this consumer,
+        Forbidden when the broker refuses this user.
         """
         generation = self._assignment.generation
         messages = self._consumer.consume(most, patience_s)
@@ -98,6 +100,8 @@ class Reader:
             self._gone = True
         elif error.fatal() or code == FATAL:
             raise PlaceLost(error.name())
+        elif is_refusal(error):
+            raise refused(error, f"topic {topic}" if topic else "")
         else:
             telemetry.broker_unreachable(error.name())
 

@@ -18,6 +18,7 @@ from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
 from processors.stream.client import LOGGER, PARTITION_EOF, changelog_config
 from processors.stream.offsets import Offsets, Partition
+from processors.stream.rights import READ, is_of_no_group, is_refusal, refused
 from processors.stream.tail import record_of
 
 Span = tuple[int, int]
@@ -35,11 +36,11 @@ SILENCE_S = 30.0
 
 class Scan:
     """Used by one thread; a context manager. Raises Unavailable when no broker answers or a topic is
-    missing.
+    missing, Forbidden where it may not be read.
     """
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        cluster = Cluster(kafka)
+        self._cluster = cluster = Cluster(kafka)
         self._knows_times = not cluster.id.startswith(EMBEDDED)
         self.partitions = cluster.partitions
         """Topic → partition count."""
@@ -56,6 +57,8 @@ class Scan:
 
     def extent(self, topics: Iterable[str], since_ms: int | None = None) -> dict[Partition, Span]:
         """What a read_committed reader can see by now; `since_ms`: of records from that time on."""
+        topics = list(topics)
+        self._cluster.demand(dict.fromkeys(topics, frozenset({READ})))
         wanted = [(topic, number) for topic in topics for number in range(self._count(topic))]
         first, end = answer(lambda: (self._offsets.first(wanted), self._offsets.stable(wanted)))
         if since_ms is not None and self._knows_times:
@@ -79,6 +82,8 @@ class Scan:
                     message.offset(),
                     message.error(),
                 )
+                if is_of_no_group(error):
+                    continue
                 if topic is None or number is None or offset is None:
                     raise _unavailable(KafkaException(error))
                 place = (topic, number)
@@ -114,4 +119,6 @@ def answer(question: Callable[[], _Answer]) -> _Answer:
 
 
 def _unavailable(failed: KafkaException) -> Unavailable:
+    if is_refusal(failed.args[0]):
+        return refused(failed.args[0])
     return Unavailable(f"the broker does not answer ({failed.args[0].name()}): try again")

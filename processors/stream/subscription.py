@@ -16,6 +16,7 @@ from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import Cluster
 from processors.stream.client import LOGGER, consumer_config
+from processors.stream.rights import READ, is_refusal, refused
 from processors.stream.tail import record_of
 
 _STATIC = "group.instance.id"
@@ -24,11 +25,11 @@ _STATIC = "group.instance.id"
 class Subscription:
     """Used by one thread. Records of aborted transactions are not seen.
 
-    Raises Unavailable without broker or topic.
+    Raises Unavailable without broker or topic, Forbidden without the rights to read.
     """
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool], group: str, topic: str) -> None:
-        Cluster(kafka)
+        Cluster(kafka).demand({topic: frozenset({READ})}, group)
         config = consumer_config(kafka, group, "sink")
         del config[_STATIC]  # several sinks may share the work, and none has state to come back to
         config |= {"enable.partition.eof": False, "auto.offset.reset": "earliest"}
@@ -45,7 +46,9 @@ class Subscription:
         records: list[Record] = []
         for message in self._consumer.consume(most, patience_s):
             if (error := message.error()) is not None:
-                if error.fatal() or error.name() in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"):
+                if is_refusal(error):
+                    raise refused(error, f"topic {self._topic}")
+                if error.fatal() or error.name() == "UNKNOWN_TOPIC_OR_PART":
                     raise Unavailable(f"topic {self._topic}: {error.name()}")
                 continue
             record = record_of(message)

@@ -13,6 +13,7 @@ from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S
 from processors.stream.client import LOGGER, changelog_config
+from processors.stream.rights import is_of_no_group, is_refusal, refused
 
 
 class Tail:
@@ -49,12 +50,21 @@ class Tail:
         except KafkaException as failed:
             raise Unavailable(f"topic {topic}: {failed.args[0].name()}") from failed
         if found.error is not None:
+            if is_refusal(found.error):
+                raise refused(found.error, f"topic {topic}")
             raise Unavailable(f"topic {topic}: {found.error.name()}")
         return sorted(found.partitions)
 
     def poll(self, most: int, patience_s: float) -> list[Record]:
-        """At most `most` records, of a partition in order; waits at most `patience_s` for them."""
+        """At most `most` records, of a partition in order; waits at most `patience_s` for them.
+
+        Raises Forbidden where a topic may not be read.
+        """
         messages = self._consumer.consume(most, patience_s)
+        for message in messages:
+            error = message.error()
+            if error is not None and is_refusal(error) and not is_of_no_group(error):
+                raise refused(error, f"topic {message.topic()}")
         return [record_of(message) for message in messages if message.error() is None]
 
     def close(self) -> None:

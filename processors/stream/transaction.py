@@ -7,6 +7,8 @@ things (KIP-98, and the three flags of librdkafka's KafkaError):
     abortable   give up this transaction, roll back, read again from the last committed offsets
     fatal       this producer is at its end (fenced, or its transaction timed out): build a new one
 
+Beside them, the broker may refuse this user (Forbidden): then nothing helps but a right that is granted.
+
 What is unknown is abortable. A failed `send_offsets` is never followed by a commit.
 """
 
@@ -23,6 +25,7 @@ from processors import telemetry
 from processors.pipeline.records import OutputRecord, OutputTopic, StateEntry
 from processors.stream.changelog import to_record
 from processors.stream.client import FATAL, FENCED, LOGGER, Config
+from processors.stream.rights import is_refusal, refused
 from processors.stream.watchdog import Stuck, Watchdog
 
 CALL_S = 5.0
@@ -249,9 +252,11 @@ class Transaction:
             else:
                 return
 
-    def _raised(self, failed: KafkaException) -> TransactionAborted | ProducerLost:
+    def _raised(self, failed: KafkaException) -> Exception:
         """A producer at its end is dropped: an abort would wait for what it was doing, which never ends."""
         error = failed.args[0]
+        if is_refusal(error):
+            return refused(error)
         if verdict(error) is Verdict.REBUILD:
             self._drop()
             return ProducerLost(error.name())
