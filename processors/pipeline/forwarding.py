@@ -11,7 +11,7 @@ from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intak
 from processors.core.study import Origin
 from processors.errors import DeadLetterCode, Refused
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic
-from processors.wire.messages import FORMAT, pack, unpack
+from processors.wire.messages import FORMAT, READABLE, pack, unpack
 
 NOWHERE: Origin = (("", -1), -1)
 """Of what a home tells by itself."""
@@ -20,13 +20,13 @@ NOWHERE: Origin = (("", -1), -1)
 def from_intake(value: bytes) -> tuple[Any, Origin]:
     """The event in an intake record, and where the record it was made of lies.
 
-    Raises Refused(undecodable_record), also for what another version wrote in another format.
+    Raises Refused(undecodable_record), also for what a later version wrote in a format of its own.
     """
     envelope = decode_intake(value)
-    if envelope.version != FORMAT:
+    if envelope.version not in READABLE:
         raise Refused(
             DeadLetterCode.UNDECODABLE_RECORD,
-            f"an intake record of format {envelope.version}; this version reads {FORMAT}",
+            f"an intake record of format {envelope.version}; this version reads up to {FORMAT}",
         )
     return unpack(envelope.kind, envelope.body), ((envelope.topic, envelope.partition), envelope.offset)
 

@@ -1,6 +1,7 @@
 """Events as MessagePack, for the intake topic: what is forwarded, and what one study tells another.
 
-Rules of this file: the kind is the event's class name; arrays, no meaning. FORMAT grows with any change.
+Rules of this file: the kind is the event's class name; arrays, no meaning. FORMAT grows with any change;
+members are only ever added at the end, with a default: what lies unread at an upgrade is read all the same.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from processors.core.events import (
 )
 from processors.errors import DeadLetterCode, Refused
 
-FORMAT = 3
+FORMAT = 4
+"""3: without the volume of an instance."""
+
+READABLE = range(3, FORMAT + 1)
 
 _TYPES: tuple[type[AnyEvent], ...] = (
     InstanceArrived,

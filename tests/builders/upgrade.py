@@ -18,7 +18,8 @@ from tests.builders.key_objects import PATIENT_SAFETY
 from tests.integration.hospital import STUDIES, morning
 
 _STATES = Path(__file__).parent.parent / "golden" / "state"
-FORMATS = sorted(int(path.stem.removeprefix("format_")) for path in _STATES.iterdir())
+FORMATS = sorted(int(path.stem.removeprefix("format_")) for path in _STATES.glob("format_*"))
+INTAKE_FORMATS = sorted(int(path.stem.removeprefix("intake_")) for path in _STATES.glob("intake_*"))
 
 _SELECTION: dict[str, Any] = {
     "series_instance_uid": f"{STUDIES[1]}.1",
@@ -50,6 +51,13 @@ def kept(version: int) -> Iterator[StateEntry]:
     for line in (_STATES / f"format_{version}.ndjson").read_text("utf-8").splitlines():
         row = json.loads(line)
         yield StateEntry(0, row["key"], base64.b64decode(row["value"]), row["due_at_ms"])
+
+
+def forwarded(version: int) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of the intake records that forward all of `before` and `after`, in this format."""
+    for line in (_STATES / f"intake_{version}.ndjson").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        yield (row["key"] or "").encode(), base64.b64decode(row["value"])
 
 
 def after() -> list[Message]:

@@ -6,16 +6,18 @@ from collections.abc import Iterable
 
 import pytest
 
-from processors.avro.envelope import encode_state
+from processors.avro.envelope import decode_intake, encode_intake, encode_state
 from processors.errors import Unavailable
 from processors.pipeline.building import pipeline_of
 from processors.pipeline.entries import LAYOUT_KEY, as_of_now
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record, StateEntry
 from processors.settings import Settings
+from processors.wire import messages
 from processors.wire.state import FORMAT
 from tests.builders.goldens import Message
-from tests.builders.upgrade import FORMATS, after, before, kept
+from tests.builders.upgrade import FORMATS, INTAKE_FORMATS, after, before, forwarded, kept
+from tests.integration.hospital import latest, undisturbed
 
 DAY_MS = 1_767_348_000_000
 MINUTE_MS = 60_000
@@ -77,3 +79,27 @@ def test_a_later_format_and_one_that_is_too_old_are_named(version: int) -> None:
         Unavailable, match=rf"an entry of format {version}, and this version reads 3 to {FORMAT}"
     ):
         as_of_now(entry)
+
+
+def through_the_intake(values: Iterable[tuple[bytes, bytes]]) -> tuple[MemoryMember, list[OutputRecord]]:
+    of, topic = member(), Settings().topics.intake
+    read = [Record(topic, 0, n, DAY_MS + n, *said, None) for n, said in enumerate(values)]
+    return of, of.feed(read, DAY_MS + MINUTE_MS) + of.run_out(DAY_MS + MINUTE_MS)
+
+
+@pytest.mark.parametrize("version", INTAKE_FORMATS)
+def test_what_an_earlier_version_left_unread_in_the_intake_is_read(version: int) -> None:
+    _, outputs = through_the_intake(forwarded(version))
+    assert latest(outputs) == undisturbed(Settings(), [*before(), *after()])
+
+
+def test_every_format_of_the_intake_but_todays_is_kept() -> None:
+    assert [*INTAKE_FORMATS, messages.FORMAT] == list(messages.READABLE)
+
+
+def test_what_a_later_version_forwarded_is_put_aside_whole() -> None:
+    key, value = next(forwarded(INTAKE_FORMATS[0]))
+    later = encode_intake(decode_intake(value)._replace(version=messages.FORMAT + 1))
+    of, outputs = through_the_intake([(key, later)])
+    assert [(output.topic, output.value) for output in outputs] == [(OutputTopic.DEAD_LETTERS, later)]
+    assert of.dispositions == {("dead_lettered", "undecodable_record"): 1}
