@@ -49,6 +49,7 @@ class Hub:
             allowed_methods=None,  # POST, too: an update names its version, and a repeated one its id
             raise_on_status=False,
             redirect=0,
+            respect_retry_after_header=False,  # it may be an hour, and a stop is not heard meanwhile
         )
         timeout = Timeout(connect=5, read=settings.timeout_s)
         self._pool = PoolManager(retries=retry, timeout=timeout, ca_certs=settings.ca_file or None)

@@ -92,7 +92,8 @@ class Shared:
             return changes
         now = datetime.now(UTC)
         for path, resource in context.content.items():
-            self._entry(_PUT, resource, Said(f"{context.version}/{path}", now), context, changes)
+            event_id = f"{context.version}/{path}/{digest_of(resource)[:8]}"
+            self._entry(_PUT, resource, Said(event_id, now), context, changes)
         here = {key_of(path) for path in context.content}
         ours = dict(self._memory.of_report(context.report))
         if here & ours.keys():
@@ -137,7 +138,7 @@ class Shared:
         changes.records.extend(self._withdrawals(known._replace(series=tuple(left)), said))
         changes.records.extend(selected)
         changes.remembered[key_of(path)] = Known(
-            context.report, digest, text(resource.get("id")), series, said.event_id, said.at.isoformat()
+            context.report, digest, text(resource.get("id")), series, said.at.isoformat()
         )
 
     def _retracted(self, resource: Json, said: Said, context: Context, changes: Changes) -> None:
@@ -164,9 +165,7 @@ class Shared:
             return
         said = said.after(known)
         changes.records.extend(self._withdrawals(known, said))
-        changes.remembered[key] = known._replace(
-            digest="", series=(), event_id=said.event_id, at=said.at.isoformat()
-        )
+        changes.remembered[key] = known._replace(digest="", series=(), at=said.at.isoformat())
 
     def _selections(self, made: list[Made], said: Said) -> Iterator[Outgoing]:
         for number, each in enumerate(made):

@@ -31,7 +31,6 @@ class Known(NamedTuple):
     selection_id: str = ""
     series: tuple[tuple[str, str], ...] = ()
     """Study and Series Instance UID of each selection that it is; none once it is removed."""
-    event_id: str = ""
     at: str = ""
     """When it last changed, RFC 3339; empty: it was never heard of."""
 
@@ -43,13 +42,10 @@ class Said(NamedTuple):
     at: datetime
 
     def after(self, known: Known) -> Said:
-        """At its own time, but after what is known; the same again is at the same time."""
+        """At its own time, but after what is known."""
         if not known.at:
             return self
-        before = datetime.fromisoformat(known.at)
-        if self.event_id == known.event_id:
-            return self._replace(at=before)
-        return self._replace(at=max(self.at, before + _TICK))
+        return self._replace(at=max(self.at, datetime.fromisoformat(known.at) + _TICK))
 
 
 class Memory:
