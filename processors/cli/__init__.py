@@ -5,7 +5,8 @@ when it is called, and imports its engine when it runs, so that `--help` is quic
 on standard error; only a mistake of ours shows a traceback.
 
     exit 0   done
-         1   the broker, a topic or a folder is not as it must be; with `assemble --strict`, dead letters
+         1   the broker, a topic or a folder is not as it must be; with `assemble --strict`, dead letters;
+             `replay-diff`: references would change
          2   wrong use: options, settings, files that cannot be read
          3   nothing has the id that was asked for
 """
@@ -30,6 +31,7 @@ _COMMANDS = {
     "source": "Feed the input topics from a folder or a neighbouring system.",
     "dead-letters": "List what was put aside, show it, put it back.",
     "explain": "Tell where a reference came from.",
+    "replay-diff": "Tell which references would change if past input were folded anew.",
     "dashboard": "Serve a live web page of what is published, what waits and what was put aside.",
     "early-closes": "Report series that grew after they were closed, and how long to wait for them.",
     "render": "Draw the images of a reference, with what it means on them.",

@@ -1,26 +1,35 @@
 """The topology over memory: one member that owns every home, with the intake topic as a list.
 
-Rules of this file: the ports in memory bound together, for `assemble` and for tests; time comes in. It does
-what `stream.runner` does with Kafka: a step, its forwards fed back, a commit.
+Rules of this file: the ports in memory bound together, for `assemble`, `replay-diff` and tests; time comes
+in. It does what `stream.runner` does with Kafka: a step, its forwards fed back, a commit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from processors.pipeline.ports import MemoryStore
+from processors.pipeline.ports import MemoryStore, StateStore
 from processors.pipeline.records import OutputRecord, OutputTopic, Record, Step
 from processors.pipeline.topology import Pipeline
 
 
 class MemoryMember:
-    """`build` makes the pipeline (again at every restart); stores outlive it, caches do not."""
+    """`build` makes the pipeline (again at every restart); stores outlive it, caches do not.
 
-    def __init__(self, build: Callable[[], Pipeline], partitions: int, intake_topic: str) -> None:
+    `stores`: one for each home, in place of some in memory, which are for small states.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Pipeline],
+        partitions: int,
+        intake_topic: str,
+        stores: Sequence[StateStore] = (),
+    ) -> None:
         self._build = build
         self._intake_topic = intake_topic
-        self.stores = [MemoryStore() for _ in range(partitions)]
+        self.stores: Sequence[StateStore] = stores or [MemoryStore() for _ in range(partitions)]
         self._intake_offsets = [0] * partitions
         self.dispositions: Counter[tuple[str, str]] = Counter()
         self.events: Counter[tuple[str, ...]] = Counter()
@@ -58,11 +67,14 @@ class MemoryMember:
 
     def run_out(self, now_ms: int) -> list[OutputRecord]:
         """End of input: every clock runs out, until nothing waits any more."""
-        outputs: list[OutputRecord] = []
+        return [output for outputs in self.running_out(now_ms) for output in outputs]
+
+    def running_out(self, now_ms: int) -> Iterator[list[OutputRecord]]:
+        """As `run_out`, a step at a time, so that what leaves need not all be held."""
         while self.pipeline.next_due_ms() is not None:
+            outputs: list[OutputRecord] = []
             forwarded = self._commit(self.pipeline.run_out(now_ms), outputs, now_ms)
-            outputs += self.feed(forwarded, now_ms)
-        return outputs
+            yield outputs + self.feed(forwarded, now_ms)
 
     def _commit(self, step: Step, outputs: list[OutputRecord], now_ms: int) -> list[Record]:
         self.dispositions += step.dispositions

@@ -16,7 +16,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
-from processors.stream.client import LOGGER, PARTITION_EOF, changelog_config
+from processors.stream.client import (
+    LOGGER,
+    PARTITION_EOF,
+    READ_AHEAD,
+    READ_AHEAD_PAUSE_MS,
+    changelog_config,
+)
 from processors.stream.offsets import Offsets, Partition
 from processors.stream.rights import READ, is_of_no_group, is_refusal, refused
 from processors.stream.tail import record_of
@@ -45,7 +51,11 @@ class Scan:
         self.partitions = cluster.partitions
         """Topic → partition count."""
         self._offsets = Offsets(kafka)
-        self._consumer = Consumer(changelog_config(kafka, "imaging-reference-scan"), logger=LOGGER)
+        config = changelog_config(kafka, "imaging-reference-scan") | {
+            "queued.min.messages": READ_AHEAD,
+            "fetch.queue.backoff.ms": READ_AHEAD_PAUSE_MS,
+        }
+        self._consumer = Consumer(config, logger=LOGGER)
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +81,13 @@ class Scan:
     def read(self, spans: Mapping[Partition, Span]) -> Iterator[Record]:
         """The records of these spans, of a partition in order; offsets may have gaps."""
         left = {partition: end for partition, (first, end) in spans.items() if first < end}
-        self._consumer.assign([TopicPartition(*partition, spans[partition][0]) for partition in left])
+        places = [TopicPartition(*partition, spans[partition][0]) for partition in left]
+        self._consumer.assign(places)
+        self._consumer.resume(places)  # those that were read before are still paused
         heard_at = time.monotonic()
         while left:
-            for message in self._consumer.consume(BATCH, 0.2):
-                heard_at = time.monotonic()
+            messages = self._consumer.consume(BATCH, 0.2)
+            for message in messages:
                 topic, number, offset, error = (
                     message.topic(),
                     message.partition(),
@@ -97,6 +109,8 @@ class Scan:
                 if offset >= end - 1 or error is not None:
                     del left[place]
                     self._consumer.pause([TopicPartition(topic, number)])
+            # What whoever iterates did meanwhile is no silence.
+            heard_at = time.monotonic() if messages else heard_at
             if left and time.monotonic() - heard_at > SILENCE_S:
                 raise Unavailable(f"the broker sent nothing for {SILENCE_S:.0f} s: try again")
 

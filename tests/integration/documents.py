@@ -54,7 +54,15 @@ class Shell:
 
     def run(self, command: str) -> str:
         """All that it says; fails unless its exit code is 0."""
-        done = subprocess.run(
+        done = self._run(command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def succeeds(self, command: str) -> bool:
+        return self._run(command).returncode == 0
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.here(command)],
             cwd=self.folder,
             env=self._environment,
@@ -63,8 +71,6 @@ class Shell:
             timeout=4 * PATIENCE_S,
             check=False,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
 
     def start(self, command: str, says: str) -> None:
         """A command that stays, until it says that it is there; `stop` ends it."""

@@ -65,12 +65,8 @@ def undisturbed(settings: Settings, messages: Iterable[Message]) -> Resources:
 
 
 def latest(outputs: Sequence[OutputRecord]) -> Resources:
-    found = {
-        (output.key or b"").decode(): json.loads(output.value or b"")
-        for output in outputs
-        if output.topic is OutputTopic.FHIR
-    }
-    return {reference_id: content_of(resource) for reference_id, resource in found.items()}
+    found = {(each.key or b"").decode(): each.value for each in outputs if each.topic is OutputTopic.FHIR}
+    return {key: content_of(json.loads(value)) for key, value in found.items() if value is not None}
 
 
 def content_of(resource: dict[str, Any]) -> dict[str, Any]:

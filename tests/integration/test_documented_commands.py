@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from processors.core.identity import reference_id, series_key
 from processors.settings import printable
-from processors.settings.sections import Dicomweb, Dimse, FhirServer, Hl7, Http, Orthanc
+from processors.settings.sections import Dicomweb, Dimse, FhirServer, Hl7, Http, Orthanc, State
+from processors.stream.topics import TOPICS
 from tests.broker import Broker, free_port
 from tests.builders import phantom
 from tests.builders.images import ct, encoded
@@ -79,9 +80,19 @@ class Walk:
             hl7=Hl7(port=0),
             fhir_server=FhirServer(url=server.url, http_port=free_port()),
         )
-        (site.folder / "site.toml").write_text(
-            printable(self.settings).replace("********", PASSWORD), "utf-8"
+        own = [role for role in TOPICS if role not in ("instances", "reports")]
+        second = replace(self.settings.topics, **{role: f"second-{site.topic(role)}" for role in own})
+        beside = replace(
+            self.settings,
+            kafka={**site.kafka, "group.id": f"second-{site.suffix}"},
+            topics=second,
+            http=Http(port=0),
+            state=State(dir=str(site.folder / "second")),
         )
+        files = {"site": self.settings, "tried": self.settings, "second": beside}
+        for name, settings in files.items():
+            text = printable(settings).replace("********", PASSWORD)
+            (site.folder / f"{name}.toml").write_text(text, "utf-8")
         self.reference = reference_id(series_key(ct(1).StudyInstanceUID, SERIES))
         self.shell = Shell(
             site.folder,
@@ -126,6 +137,8 @@ class Walk:
             until(self.is_published, "the reference")
         if command.startswith("imaging-reference dead-letters"):
             until(lambda: self.site.read("dead_letters"), "the dead letter")
+        if command.startswith("imaging-reference replay-diff"):
+            until(lambda: self.shell.succeeds(command), "nothing differs any more")
         said = self.shell.run(command)
         if command == CREATE:
             self.feed()

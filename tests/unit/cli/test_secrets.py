@@ -74,6 +74,7 @@ CALLS = {
     "explain": [REFERENCE],
     "dashboard": ["--host", "0.0.0.0", "--port", "0", "--token-file", "{token}"],
     "early-closes": [],
+    "replay-diff": ["--from", "2026-01-01"],
 }
 NO_SETTINGS = {"demo", "settings", "render", "topics describe"}
 """Commands that read none."""

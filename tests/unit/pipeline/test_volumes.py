@@ -11,7 +11,7 @@ from processors.core.events import InstanceArrived, InstanceHeader
 from processors.core.identity import NAMESPACE
 from processors.core.policy import Policy
 from processors.pipeline.inspection import Rows, reference_known
-from processors.pipeline.ports import MemoryStore
+from processors.pipeline.ports import StateStore
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import CT, SERIES, STUDY, arrived, deleted, stamp
 from tests.unit.pipeline.site import Site, facts, headers_of, resources
@@ -106,7 +106,7 @@ def test_one_that_is_erased_is_a_null_value_and_the_other_is_none_any_more() -> 
 class Entries:
     """A home, as `stream.inspection` reads it."""
 
-    store: MemoryStore
+    store: StateStore
     home: int = 0
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
