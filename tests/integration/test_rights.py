@@ -139,6 +139,8 @@ def test_each_role_works_with_the_rights_that_are_listed(guarded: Guarded) -> No
         until(lambda: len(site.read("dead_letters")) == 2, "put aside again", running)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
+    with guarded.program(processor, "run", "--from-beginning") as again:
+        assert "has read before" in refused(again)
 
 
 def test_a_subscriber_reads_and_does_nothing_else(guarded: Guarded) -> None:
