@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from processors.errors import Refused, SettingsError, Unavailable
 from processors.fhircast.context import Json
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.wire.json_text import dump, load
 
 MESSAGE_BYTES = 16 * 1024 * 1024

@@ -17,7 +17,7 @@ from urllib3.util import Url, parse_url
 
 from processors.errors import Refused, SettingsError, Unavailable
 from processors.fhircast.context import NOTHING_OPEN, Context, Json, context_of
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.wire.json_text import dump, load
 
 RETRIES = 3

@@ -1,8 +1,8 @@
 """What a site decides: TOML file, environment, defaults.
 
-Rules of this room: `sections` says what may be set, `describing` prints that as a page, `reading` brings in
-what a site says, `printing` shows what holds. It knows nothing of Kafka, DICOM or FHIR beyond names, and is
-the second and last room that imports msgspec.
+Rules of this room: `sections` and `neighbours` say what may be set, `describing` prints that as a page,
+`reading` brings in what a site says, `printing` shows what holds. It knows nothing of Kafka, DICOM or FHIR
+beyond names, and is the second and last room that imports msgspec.
 """
 
 from processors.settings.describing import described

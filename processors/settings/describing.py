@@ -1,6 +1,6 @@
-"""Every setting as a Markdown page: name, type, default and reason, as `sections` says them.
+"""Every setting as a Markdown page: name, type, default and reason, as `sections` and `neighbours` say them.
 
-Rules of this file: nothing is said here that `sections` does not say. A reason is the string below its field,
+Rules of this file: nothing is said here that they do not say. A reason is the string below its field,
 which Python drops when it compiles, so it is read from the source.
 """
 
@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from processors.settings import sections
-from processors.settings.sections import Section, Settings
+from processors.settings import neighbours, sections
+from processors.settings.kinds import Section
+from processors.settings.sections import Settings
 
 _HEAD = """# Settings
 
@@ -95,9 +96,9 @@ def _limits(meta: msgspec.Meta) -> Iterator[tuple[str, int | float]]:
 
 
 def _reasons() -> Reasons:
-    """What stands below each class and field of `sections`; of what says nothing, nothing."""
+    """What stands below each class and field; of what says nothing, nothing."""
     found: Reasons = {}
-    for node in ast.parse(inspect.getsource(sections)).body:
+    for node in (node for each in (sections, neighbours) for node in ast.parse(inspect.getsource(each)).body):
         if isinstance(node, ast.ClassDef):
             said = {"": _one_line(ast.get_docstring(node) or "")}
             for field, below in zip(node.body, [*node.body[1:], None], strict=True):

@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import parse_url
 
 from processors.errors import Refused, SettingsError, Unavailable
-from processors.settings.sections import FhirServer as Settings
+from processors.settings.neighbours import FhirServer as Settings
 from processors.sinks.resources import Json, Wanted, is_same, parts_of
 from processors.wire.json_text import dump, load
 

@@ -38,7 +38,7 @@ from processors.fhircast.context import (
     text,
 )
 from processors.fhircast.hub import Hub
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.sinks.resources import Wanted, is_same, parts_of
 
 TRIES = 12

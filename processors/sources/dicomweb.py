@@ -17,7 +17,7 @@ from processors.errors import Unavailable
 from processors.http_client import BodyTooLarge, HttpClient, NotFetched
 from processors.multipart import parts_of
 from processors.pipeline.records import Headers
-from processors.settings.sections import Dicomweb
+from processors.settings.neighbours import Dicomweb
 from processors.sources.events import Outgoing
 from processors.sources.forwarding import Forwarder
 from processors.sources.ledger import Ledger

@@ -15,7 +15,7 @@ from typing import Any
 from processors import telemetry
 from processors.dicom import is_read_as_document
 from processors.http_client import BodyTooLarge, NotAllowed, NotFetched
-from processors.settings.sections import Orthanc
+from processors.settings.neighbours import Orthanc
 from processors.sources.events import Outgoing, arrival_of, event_of
 from processors.sources.forwarding import Forwarder
 from processors.sources.ledger import Ledger

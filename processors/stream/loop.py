@@ -68,7 +68,7 @@ class Loop:
         self._assignment: Assignment
         self._transaction: Transaction
         self._reader: Reader
-        self._batch = Batch()
+        self._batch = Batch(wiring.tracer)
         self._slice_s = SLICE_S
         interval_ms = int(wiring.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
         self._turn_s = interval_ms / 1000 / TURNS_A_POLL_INTERVAL
@@ -222,7 +222,7 @@ class Loop:
         while start < len(records) and not self._stopping.is_set():
             part = Slice(records, start, self._slice_s)
             self._transaction.begin()
-            step = self._topology.process(part, _now_ms())
+            step = self._topology.process(self._batch.read(part), _now_ms())
             self._write(step, part.end - start)
             start = part.end
             if self._due():
@@ -235,7 +235,7 @@ class Loop:
 
     def _write(self, step: Step, records: int) -> None:
         self._wiring.steps("before_produce")
-        self._transaction.write(step.outputs, step.entries)
+        self._transaction.write(self._batch.traced(step.outputs), step.entries)
         self._batch.add(step, records)
 
     def _tick(self) -> None:
@@ -306,7 +306,7 @@ class Loop:
         self._batch.tell(time.monotonic() - began)
         self.records += self._batch.records
         self._aborted_in_a_row = 0
-        self._batch = Batch()
+        self._batch = Batch(self._wiring.tracer)
         steps("after_commit")
         for home, position in positions.items():
             assignment.stores[home].commit(position)
@@ -336,7 +336,7 @@ class Loop:
         for store in self._assignment.stores.values():
             store.rollback()
         self._topology.rolled_back()
-        self._batch = Batch()
+        self._batch = self._batch.dropped(reason)
 
     def _roll_back(self, reason: str) -> None:
         self._abandon(reason)

@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from processors import telemetry
 from processors.errors import OperatorError, SettingsError, Unavailable
@@ -29,13 +30,16 @@ from processors.pipeline.entries import as_of_now
 from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
-from processors.stream.client import MAX_POLL_INTERVAL_MS, group_of
+from processors.stream.client import GROUP, MAX_POLL_INTERVAL_MS, group_of
 from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.pacing import TURNS_A_POLL_INTERVAL
 from processors.stream.registries import registry_of
 from processors.stream.wiring import Wiring, no_steps
 from processors.wire.state import FORMAT
+
+if TYPE_CHECKING:
+    from processors.stream.tracing import Tracer
 
 RESTART_S = 1.0
 """Before a killed worker is started again: a worker that dies at once must not take all of the machine."""
@@ -92,6 +96,8 @@ def work(settings: Settings, worker: int) -> None:
         raise
     finally:
         server.close()
+        if wiring.tracer is not None:
+            wiring.tracer.close()
     telemetry.stopped(loop.records)
 
 
@@ -130,7 +136,21 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
         poll_records=state.batch_records,
         poll_ms=state.poll_ms,
         steps=steps,
+        tracer=_tracer(settings, member),
     )
+
+
+def _tracer(settings: Settings, member: str) -> Tracer | None:
+    """None where this site does not trace. Raises SettingsError without the extra."""
+    if not settings.tracing.enabled:
+        return None
+    try:
+        from processors.stream.tracing import tracer_of  # noqa: PLC0415 (needs the extra)
+    except ImportError as missing:
+        needed = "pip install 'imaging-reference-processors[tracing]'"
+        raise SettingsError(f"tracing.enabled needs the extra `tracing`: {needed}") from missing
+    service = {"service.name": GROUP, "service.instance.id": member, "service.version": _version()}
+    return tracer_of(settings.tracing, service)
 
 
 def _pipeline(settings: Settings, partitions: int) -> Pipeline:

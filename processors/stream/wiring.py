@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import OutputTopic, Record, StateEntry, Step
+
+if TYPE_CHECKING:
+    from processors.stream.tracing import Tracer
 
 
 class Topology(Protocol):
@@ -87,6 +90,8 @@ class Wiring:
     poll_records: int = 5_000
     poll_ms: int = 50
     steps: Callable[[str], None] = no_steps
+    tracer: Tracer | None = None
+    """None where this site does not trace."""
     state_format: int = 0
     """Of what the topology keeps; a local file in another one is read anew from the changelog."""
     upgrade: Callable[[StateEntry], StateEntry] = as_it_is

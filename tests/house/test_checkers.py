@@ -74,7 +74,7 @@ def test_import_linter_sees_each_wall_broken(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "processors", tmp_path / "processors")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     outsiders = (
-        "click confluent_kafka fastavro fhir hl7 httpx2 jinja2 markupsafe msgspec numpy PIL "
+        "click confluent_kafka fastavro fhir hl7 httpx2 jinja2 markupsafe msgspec numpy opentelemetry PIL "
         "prometheus_client pydicom pygal pynetdicom rich sse_starlette starlette structlog time "
         "urllib3 uvicorn watchfiles websockets zstandard"
     )

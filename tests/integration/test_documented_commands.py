@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from processors.core.identity import reference_id, series_key
 from processors.settings import printable
-from processors.settings.sections import Dicomweb, Dimse, FhirServer, Hl7, Http, Orthanc, State
+from processors.settings.neighbours import Dicomweb, Dimse, FhirServer, Hl7, Orthanc
+from processors.settings.sections import Http, State
 from processors.stream.topics import TOPICS
 from tests.broker import Broker, free_port
 from tests.builders import phantom

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from processors.settings import printable
-from processors.settings.sections import Completeness, Fhircast, Http
+from processors.settings.neighbours import Fhircast
+from processors.settings.sections import Completeness, Http
 from tests.broker import free_port
 from tests.builders.fhircast_hub import TOPIC, Hub
 from tests.integration.site import Program, Site, until

@@ -11,7 +11,7 @@ import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
 from processors.settings import printable
-from processors.settings.sections import FhirServer
+from processors.settings.neighbours import FhirServer
 from tests.broker import free_port
 from tests.integration.site import PATIENCE_S, Program, Site, until
 from tests.unit.sinks.server import Server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from processors.settings.sections import Dicomweb
+from processors.settings.neighbours import Dicomweb
 from tests.builders.images import ct, encoded
 from tests.builders.key_objects import golden_g3
 from tests.integration.orthanc_server import PASSWORD, USER, OrthancServer, orthanc

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
 
-from processors.settings.sections import Dimse
+from processors.settings.neighbours import Dimse
 from tests.broker import KRaftBroker, _jars
 from tests.builders.images import ct, encoded
 from tests.builders.key_objects import golden_g3

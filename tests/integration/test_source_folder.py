@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.settings.sections import Folder
+from processors.settings.neighbours import Folder
 from tests.builders.images import ct, encoded
 from tests.builders.key_objects import golden_g3
 from tests.integration.site import Program, Site, until

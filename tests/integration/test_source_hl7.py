@@ -9,7 +9,7 @@ from pathlib import Path
 import hl7
 from hl7.client import MLLPClient
 
-from processors.settings.sections import Hl7
+from processors.settings.neighbours import Hl7
 from tests.broker import KRaftBroker, _jars
 from tests.integration.site import Program, Site, until
 from tests.integration.source_program import says_nothing_of_a_patient, sent, source

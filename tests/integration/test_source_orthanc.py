@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from processors.settings.sections import Orthanc
+from processors.settings.neighbours import Orthanc
 from tests.builders.images import ct, encoded
 from tests.builders.key_objects import golden_g3
 from tests.integration.orthanc_server import PASSWORD, USER, OrthancServer, orthanc

@@ -18,7 +18,7 @@ from pynetdicom import AE, _config, evt
 from processors import telemetry
 from processors.dicom.file_meta import file_meta
 from processors.errors import Unavailable
-from processors.settings.sections import Dimse
+from processors.settings.neighbours import Dimse
 from processors.sources.dimse.commitment import STORAGE_COMMITMENT, Commitments
 from processors.sources.dimse.completion import STEPS_KEPT_S, ProcedureSteps, UnknownStep, of_availability
 from processors.sources.dimse.tuning import tune

@@ -32,7 +32,7 @@ from processors.fhircast.context import (
     text,
 )
 from processors.fhircast.hub import Hub
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.sources.fhircast.changes import KIND, Changes, Shared
 from processors.sources.fhircast.memory import Memory
 from processors.sources.forwarding import Publisher

@@ -16,7 +16,7 @@ from hl7.mllp import InvalidBlockError, start_hl7_server
 
 from processors import telemetry
 from processors.errors import Unavailable
-from processors.settings.sections import Hl7
+from processors.settings.neighbours import Hl7
 from processors.sources.hl7.messages import Incomplete, Messages
 from processors.stream.input_producer import InputProducer
 

@@ -10,7 +10,7 @@ from processors.core.policy import Completeness, Policy
 from processors.core.reference import Kind
 from processors.errors import SettingsError
 from processors.settings import Settings, load, printable
-from processors.settings.sections import ReferenceKind
+from processors.settings.neighbours import ReferenceKind
 
 PREFIX = "IMAGING_REFERENCE__"
 

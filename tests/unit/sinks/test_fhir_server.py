@@ -12,7 +12,7 @@ import pytest
 
 from processors.errors import SettingsError, Unavailable
 from processors.pipeline.records import Headers, Record
-from processors.settings.sections import FhirServer as Settings
+from processors.settings.neighbours import FhirServer as Settings
 from processors.sinks.fhir_server import FhirServer
 from processors.sinks.resources import Wanted, newest
 from tests.unit.sinks.server import Server

@@ -15,7 +15,7 @@ from processors.errors import SettingsError, Unavailable
 from processors.fhir.r5 import WITHDRAWAL_REASON
 from processors.fhircast.context import OWN
 from processors.pipeline.records import Record
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.sinks.fhircast_hub import SharedContent
 from processors.sinks.resources import Wanted, newest
 from tests.builders.fhircast_hub import TOPIC, Hub

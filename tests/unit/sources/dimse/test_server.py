@@ -21,7 +21,7 @@ from processors.core.events import InstanceArrived, Stamp
 from processors.dicom import ReadingPolicy, event_of_object
 from processors.errors import Unavailable
 from processors.pipeline.records import Headers
-from processors.settings.sections import Dimse
+from processors.settings.neighbours import Dimse
 from processors.sources.dimse.commitment import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE
 from processors.sources.dimse.server import AVAILABILITY, PROCEDURE_STEP, VERIFICATION, DimseServer
 from processors.sources.ledger import Ledger

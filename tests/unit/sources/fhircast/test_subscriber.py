@@ -17,7 +17,7 @@ import pytest
 from processors.errors import Unavailable
 from processors.fhircast.hub import Hub
 from processors.pipeline.records import Headers
-from processors.settings.sections import Fhircast
+from processors.settings.neighbours import Fhircast
 from processors.sources.fhircast import subscriber
 from processors.sources.fhircast.subscriber import FhircastSource
 from processors.sources.ledger import Ledger
