@@ -30,6 +30,7 @@ class Fact(NamedTuple):
     study_instance_uid: str
     series_instance_uid: str
     code: Concept
+    """Coded or not at all: its text is a description or a label, and may name the patient."""
     published_at: int
     content_hash: str
     """SHA-256 of the content without versionId and lastUpdated, hex."""

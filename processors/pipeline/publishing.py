@@ -222,7 +222,7 @@ def _said_by(reference: ImagingReference) -> dict[str, Any]:
         "kind": reference.kind,
         "study_instance_uid": reference.study_instance_uid,
         "series_instance_uid": reference.series_instance_uid,
-        "code": reference.code,
+        "code": reference.code._replace(text=""),  # words of a person (a description, a label) may name one
         "withdrawal_reason": str(reference.withdrawn or ""),
         "source_document_uid": reference.document_uid,
         "sop_class_uid": classes.pop() if len(classes) == 1 else "",
