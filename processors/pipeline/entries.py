@@ -13,6 +13,10 @@ from processors.wire.upgrade import upgraded
 LAYOUT_KEY = "!layout"
 """The entry of a home that is the loop's own (`stream.layout`), in no envelope. `!` sorts first."""
 
+HELD_KEY = "!h|"
+"""The entry of a home whose clock is held (`stream.holding`)."""
+HELD = encode_state("!h", b"", version=FORMAT)
+
 
 def entry_of(home: int, row: Row, stamp_ms: int = 0) -> StateEntry:
     """A row without a body makes the entry go."""

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from processors.avro.envelope import decode_state
 from processors.core.identity import name_hash
-from processors.pipeline.entries import LAYOUT_KEY, entry_of
+from processors.pipeline.entries import HELD_KEY, LAYOUT_KEY, entry_of
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import Held
 from processors.pipeline.records import StateEntry
@@ -51,7 +51,7 @@ class Whole(Protocol):
 
 
 def regrouped(homes: Sequence[Whole], partitions: int) -> Iterator[StateEntry]:
-    """Every entry of the new homes but their layout, which is the caller's affair.
+    """Every entry of the new homes, but not what a move itself tells them, which is the caller's affair.
 
     Reads the old homes twice; keeps what erasures and changed UIDs need.
     """
@@ -60,7 +60,7 @@ def regrouped(homes: Sequence[Whole], partitions: int) -> Iterator[StateEntry]:
         yield from placing.of_studies(home.entries(""))
     together = merge(*(home.entries(_OF_HOMES) for home in homes), key=itemgetter(0))
     for key, copies in groupby(together, itemgetter(0)):
-        if key != LAYOUT_KEY:
+        if key not in (LAYOUT_KEY, HELD_KEY):
             yield from placing.of_homes(key, list(copies))
 
 

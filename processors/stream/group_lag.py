@@ -39,13 +39,23 @@ class GroupLag:
         """As `ask`, of all topics, with what open transactions hold: 0 says that there is nothing unread."""
         return sum(self._behind(self._offsets.end).values())
 
+    def ends(self) -> dict[Partition, int]:
+        try:
+            return self._offsets.end(self._partitions)
+        except KafkaException as failed:
+            raise _unanswered(failed) from failed
+
+    def has_read(self, goal: dict[Partition, int]) -> bool:
+        """Whether the group has committed all up to these ends of former times."""
+        return not any(self._behind(lambda _: goal).values())
+
     def _behind(self, ends: Callable[[Iterable[Partition]], dict[Partition, int]]) -> dict[str, int]:
         asked = [TopicPartition(*partition) for partition in self._partitions]
         try:
             committed = self._consumer.committed(asked, ANSWER_S)
             first, end = self._offsets.first(self._partitions), ends(self._partitions)
         except KafkaException as failed:
-            raise Unavailable(f"the broker does not answer ({failed.args[0].name()})") from failed
+            raise _unanswered(failed) from failed
         behind = {topic: 0 for topic, _ in self._partitions}
         for each in committed:
             place = (each.topic, each.partition)
@@ -54,3 +64,7 @@ class GroupLag:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _unanswered(failed: KafkaException) -> Unavailable:
+    return Unavailable(f"the broker does not answer ({failed.args[0].name()})")

@@ -31,6 +31,7 @@ from processors.stream.broker import Cluster
 from processors.stream.changelog import to_record
 from processors.stream.client import group_of, producer_config
 from processors.stream.draining import drain, unread
+from processors.stream.holding import held
 from processors.stream.mirror import Mirror
 from processors.stream.offsets import Offsets
 from processors.stream.portions import Outgoing, Portions
@@ -90,7 +91,9 @@ class Growth:
         self._steps("copied")
         moved = layout.moved_to(target.intake, target.changelog)
         whole = layout.placed_by(target.partitions)
-        portions.send([*self._marks(moved), *_marks(target.changelog, target.partitions, whole)])
+        waiting = [_record(target.changelog, held(home)) for home in range(target.partitions)]
+        new_marks = _marks(target.changelog, target.partitions, whole)
+        portions.send([*self._marks(moved), *new_marks, *waiting])
         self._steps("moved")
         shutil.rmtree(self._folder, ignore_errors=True)
         return count

@@ -31,11 +31,13 @@ from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
 from processors.stream.client import GROUP, MAX_POLL_INTERVAL_MS, group_of
+from processors.stream.group_lag import GroupLag
+from processors.stream.holding import Holding
 from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.pacing import TURNS_A_POLL_INTERVAL
 from processors.stream.registries import registry_of
-from processors.stream.wiring import Wiring, no_steps
+from processors.stream.wiring import Topology, Wiring, no_steps
 from processors.wire.state import FORMAT
 
 if TYPE_CHECKING:
@@ -129,7 +131,7 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
             OutputTopic.INTAKE: topics.intake,
         },
         state_dir=Path(state.dir) / member,
-        build=lambda partitions: _pipeline(settings, partitions),
+        build=lambda partitions: _topology(settings, partitions),
         state_format=FORMAT,
         upgrade=as_of_now,
         commit_interval_ms=state.commit_interval_ms,
@@ -151,6 +153,13 @@ def _tracer(settings: Settings, member: str) -> Tracer | None:
         raise SettingsError(f"tracing.enabled needs the extra `tracing`: {needed}") from missing
     service = {"service.name": GROUP, "service.instance.id": member, "service.version": _version()}
     return tracer_of(settings.tracing, service)
+
+
+def _topology(settings: Settings, partitions: int) -> Topology:
+    topics = settings.topics
+    inputs = topics.instances, topics.reports
+    group = group_of(settings.kafka)
+    return Holding(_pipeline(settings, partitions), lambda: GroupLag(settings.kafka, group, inputs))
 
 
 def _pipeline(settings: Settings, partitions: int) -> Pipeline:

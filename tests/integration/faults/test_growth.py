@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from processors.avro.facts import decode_fact
+from processors.pipeline.entries import HELD_KEY
 from processors.settings.sections import Completeness
 from processors.stream.changelog import DUE
 from tests.integration.faults import laws
-from tests.integration.faults.scene import Scene
-from tests.integration.site import PATIENCE_S, ROOT, Site, until
+from tests.integration.faults.load import Sent
+from tests.integration.faults.scene import Scene, time_passes
+from tests.integration.hospital import STUDIES, instance
+from tests.integration.site import PATIENCE_S, ROOT, Seen, Site, until
 
 SLOW = Completeness(quiet_s=8.0)
 """What came last is still open when its member stops."""
@@ -99,7 +103,7 @@ def something_of_everything(scene: Scene) -> None:
         pytest.param("moved", 1, marks=pytest.mark.nightly),
     ],
 )
-def test_from_three_to_five_to_two(site: Site, fault_seed: int, step: str, passes: int) -> None:
+def test_from_three_to_five_to_four(site: Site, fault_seed: int, step: str, passes: int) -> None:
     scene = Scene(site, fault_seed)
     something_of_everything(scene)
     config, five = scene.config(), site.with_names(intake=f"i-{site.suffix}", changelog=f"c-{site.suffix}")
@@ -122,16 +126,16 @@ def test_from_three_to_five_to_two(site: Site, fault_seed: int, step: str, passe
         assert member.stop() == 0
 
     before = published(five)
-    two = site.with_names(intake=f"i-{site.suffix}-2", changelog=f"c-{site.suffix}-2")
-    once_nobody_is_there(scene.config(), "--partitions", "2")
-    scene.site = two
+    four = site.with_names(intake=f"i-{site.suffix}-4", changelog=f"c-{site.suffix}-4")
+    once_nobody_is_there(scene.config(), "--partitions", "4")
+    scene.site = four
     with scene.member() as member:
-        laws.no_lag(two)
-        assert published(two) == before, "all was said"
+        laws.no_lag(four)
+        assert published(four) == before, "all was said"
         scene.send()
         scene.heals(member)
         assert member.stop() == 0
-    no_revision_says_what_the_last_one_said(two)
+    no_revision_says_what_the_last_one_said(four)
 
 
 def test_a_move_that_was_begun_can_be_given_up(site: Site, fault_seed: int) -> None:
@@ -188,3 +192,38 @@ def test_a_member_that_soon_comes_back_with_other_topics(site: Site, fault_seed:
     with scene.member() as member:
         scene.heals(member)
         assert member.stop() == 0
+
+
+def test_what_came_while_nobody_ran_is_waited_for(site: Site, fault_seed: int) -> None:
+    """Its study's new home has no partition of the inputs to read, or another one."""
+    scene = Scene(site, fault_seed)
+
+    def images(number: int) -> list[Sent]:
+        said = [(message.key, message.value) for message in (instance(s, 1, number) for s in STUDIES)]
+        return [Sent("instances", key, value) for key, value in said]
+
+    with scene.member(completeness=SLOW) as member:
+        assert member.ready() is not None
+        scene.give(images(1))
+        laws.no_lag(site)
+        assert member.stop() == 0
+    scene.give(images(2))
+    names = f"i-{site.suffix}", f"c-{site.suffix}"
+    config = scene.config(completeness=SLOW)
+    done = grow(config, "--partitions", "7", "--intake", names[0], "--changelog", names[1])
+    assert done.returncode == 0, done.stderr
+    time_passes(SLOW.quiet_s)
+    scene.site = site.with_names(intake=names[0], changelog=names[1])
+    with scene.member(completeness=SLOW) as member:
+        scene.heals(member)
+        until(lambda: not any(each.value for each in held_entries(scene.site)), "no clock is held", member)
+        assert member.stop() == 0
+    facts = [decode_fact(each.value or b"") for each in site.read("analytics")]
+    assert {(fact["revision"], fact["instance_count"]) for fact in facts} == {(1, 2)}
+
+
+def held_entries(site: Site) -> list[Seen]:
+    """The last of each home."""
+    found = {each.partition: each for each in site.read("changelog") if each.key == HELD_KEY.encode()}
+    assert len(found) == 7
+    return list(found.values())
