@@ -6,6 +6,7 @@ Rules of this file: what is run in which order, and how it is told.
 from __future__ import annotations
 
 import argparse
+import gc
 import pstats
 import sys
 import tempfile
@@ -127,6 +128,7 @@ def _cost_in_process(small: Load, big: Load, times: int) -> None:
     calm_collector()
     cost_us(Load(1, 1))  # what is imported late
     _say_cost("in process", [[cost_us(small), cost_us(big)] for _ in range(times)])
+    gc.unfreeze()  # who calls this may want to know what refers to what
 
 
 def _say_cost(name: str, pairs: Sequence[Sequence[float]]) -> None:

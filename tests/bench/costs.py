@@ -3,6 +3,8 @@
 *store* is the file of `stream.store`; *live* what compaction leaves of the changelog (keys and values,
 without Kafka's framing and compression); *written* all that went to it until then.
 
+UIDs decide: counted ones are compressed to almost nothing, random ones hardly; real ones lie between.
+
 Rules of this file: sizes, no times; the load is that of the other benches.
 """
 
@@ -94,11 +96,12 @@ def kept(load: Load) -> tuple[Kept, Kept]:
 def cost_lines(total: int) -> Iterator[str]:
     """A Markdown table by the size of a series; `total`: instances of each row."""
     yield f"bytes an instance, {total} instances a row"
-    yield "| instances a series | open: store | live | written | closed: store | live | written |"
-    yield "|---|---|---|---|---|---|---|"
-    for size in (10, 100, 1_000, 10_000):
-        rows = kept(Load(max(1, total // size), size))
-        yield f"| {size} | " + " | ".join(f"{each:.0f}" for row in rows for each in row) + " |"
+    yield "| UIDs | instances a series | open: store | live | written | closed: store | live | written |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for uids, is_random in (("counted", False), ("random", True)):
+        for size in (10, 100, 1_000, 10_000):
+            rows = kept(Load(max(1, total // size), size, random_uids=is_random))
+            yield f"| {uids} | {size} | " + " | ".join(f"{each:.0f}" for row in rows for each in row) + " |"
 
 
 def topic_line(logs: Path, what: str, topic: str, instances: int) -> str:

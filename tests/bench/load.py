@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -34,6 +35,8 @@ class Load(NamedTuple):
     """Series that arrive at the same time, an instance of each in turn."""
     first: int = 0
     """Number of the first series: other numbers, other UIDs."""
+    random_uids: bool = False
+    """SOP Instance UIDs of 39 random digits (PS3.5 B.2) instead of counted ones: nothing to compress."""
 
     @property
     def events(self) -> int:
@@ -66,12 +69,12 @@ def events(load: Load) -> Iterator[tuple[str, bytes]]:
 def numbered(load: Load) -> Iterator[tuple[int, str, bytes]]:
     """(number of the series, StudyInstanceUID, value) in the order of arrival."""
     waiting = iter(range(load.first, load.first + load.series))
-    arriving = deque((n, _series(n, load.instances)) for n in islice(waiting, load.at_once))
+    arriving = deque((n, _series(n, load)) for n in islice(waiting, load.at_once))
     while arriving:
         number, series = arriving.popleft()
         event = next(series, None)
         if event is None:
-            arriving.extend((n, _series(n, load.instances)) for n in islice(waiting, 1))
+            arriving.extend((n, _series(n, load)) for n in islice(waiting, 1))
         else:
             yield number, *event
             arriving.append((number, series))
@@ -82,13 +85,19 @@ def series_uid(number: int) -> str:
     return f"{_ROOT}.{10**9 + patient}.202403{1 + patient % 28:02}1015.{number % SERIES_OF_A_STUDY + 1}"
 
 
-def _series(number: int, instances: int) -> Iterator[tuple[str, bytes]]:
+def _sop_uid(series: str, instance: int, load: Load) -> str:
+    if not load.random_uids:
+        return f"{series}.{instance}"
+    return f"2.25.{int.from_bytes(blake2b(f'{series}.{instance}'.encode(), digest_size=16).digest())}"
+
+
+def _series(number: int, load: Load) -> Iterator[tuple[str, bytes]]:
     modality, sop_class, body_part, description = _KINDS[number % len(_KINDS)]
     patient = number // SERIES_OF_A_STUDY
     day = 1 + patient % 28
     series = series_uid(number)
     study = series.rpartition(".")[0]
-    for instance in range(1, instances + 1):
+    for instance in range(1, load.instances + 1):
         event = {
             "event": "instance.arrived",
             "event_id": f"{number:x}-{instance:x}-7c1e4b02",
@@ -96,7 +105,7 @@ def _series(number: int, instances: int) -> Iterator[tuple[str, bytes]]:
             "occurred_at": f"2024-03-{day:02}T10:15:{instance % 60:02}.{instance:06}+01:00",
             "study_instance_uid": study,
             "series_instance_uid": series,
-            "sop_instance_uid": f"{series}.{instance}",
+            "sop_instance_uid": _sop_uid(series, instance, load),
             "sop_class_uid": sop_class,
             "instance_number": instance,
             "modality": modality,

@@ -1,5 +1,7 @@
 """How long a member takes to be ready again, with its folder and without; what a load leaves on the topics.
 
+Its UIDs are random: the most there can be to keep.
+
 Rules of this file: one member, started again and again; the load is that of the other benches.
 """
 
@@ -23,7 +25,7 @@ INPUT = "restore-input"
 
 def restore_lines(bootstrap: str, folder: Path, instances: int) -> Iterator[str]:
     """`folder`: the broker's own, too, if it is ours."""
-    job, load = Ours(1), Load(max(1, instances // 100), 100)
+    job, load = Ours(1), Load(max(1, instances // 100), 100, random_uids=True)
     site = Site(bootstrap, "restore", folder / "restore")
     site.folder.mkdir()
     fill(bootstrap, INPUT, load.events, formed(load, job.form))

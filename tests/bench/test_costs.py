@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def test_a_closed_series_leaves_no_clock_and_what_it_wrote_is_at_least_what_is_l
     for row in kept(Load(series=5, instances=200)):
         assert row.store > 0
         assert 0 < row.live <= row.written
+
+
+def test_random_uids_are_what_there_is_to_keep() -> None:
+    counted, many = (kept(Load(series=5, instances=200, random_uids=each))[1] for each in (False, True))
+    assert counted.live + 15 < many.live  # 128 random bits each
+    values = [value for _, value in events(Load(series=2, instances=50, random_uids=True))]
+    assert len({json.loads(value)["sop_instance_uid"] for value in values}) == 100
 
 
 def test_a_topic_is_measured_over_its_partitions(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ class Lived(NamedTuple):
     images: int
     """Distinct."""
     records: int
+    written: Counter[str]
+    """Topic → bytes of keys and values, uncompressed; `changelog records`."""
     lost: int
     """Series whose last revision is not whole. Anything but 0 is a fault."""
 
@@ -99,7 +101,7 @@ def live(quiet_s: float, seed: int, scale: float, days: int = h.DAYS) -> Lived:
         series = Counter(each.modality for each in year.opened.values())
         images = sum(each.total for each in year.opened.values())
         lost = series.total() - member.whole
-        return Lived(quiet_s, member.tallies, series, images, member.offset, lost)
+        return Lived(quiet_s, member.tallies, series, images, member.offset, member.written, lost)
 
 
 class _Member:
@@ -112,6 +114,7 @@ class _Member:
         self._truth = truth
         self.tallies: Tallies = defaultdict(Tally)
         self.offset = self._committed = 0
+        self.written = Counter[str]()
         self._seen: dict[str, int] = {}
         """Series UID → images in its last revision."""
 
@@ -145,7 +148,10 @@ class _Member:
             self.offset += 1
 
     def _collect(self, step: Step, now_ms: int) -> None:
+        self.written["changelog records"] += len(step.entries)
+        self.written["changelog"] += sum(len(each.key) + len(each.value or b"") for each in step.entries)
         for output in step.outputs:
+            self.written[output.topic] += len(output.key or b"") + len(output.value or b"")
             if output.topic is OutputTopic.ANALYTICS:
                 self._judge(decode_fact(output.value or b""), now_ms)
             else:
@@ -206,6 +212,8 @@ def detail_lines(lived: Lived) -> Iterator[str]:
         f"quiet_s {lived.quiet_s:g}: {lived.series.total()} series of {lived.images} images, "
         f"{lived.records} records, {lived.lost} not whole at the end"
     )
+    written = {what: count / lived.images for what, count in sorted(lived.written.items())}
+    yield "an image: " + ", ".join(f"{what} {each:.2f}" for what, each in written.items())
     yield "rule       modality  closings   early        avoidable  late         wait_s p50     p99"
     for (rule, modality), tally in sorted(lived.tallies.items()):
         yield (
