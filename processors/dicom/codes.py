@@ -46,21 +46,19 @@ def code(item: DataSet, reading: Reading) -> Concept:
     return concept
 
 
-def _bytes_of(item: DataSet) -> tuple[bytes, ...] | None:
-    """The item's values, if it is as nearly all are: the same few again and again within a report, in ASCII
-    and without anything that could be warned of.
+def _bytes_of(item: DataSet) -> tuple[bytes, int, int] | None:
+    """The item's bytes from its first value on, and how long the first two values are, if it is as nearly all
+    are: the same few again and again within a report, in ASCII and without anything that could be warned of.
     """
     elements = item.elements
     if len(elements) != 3:
         return None
-    values = []
-    for tag in _BASIC:
-        element = elements.get(tag)
-        if not isinstance(element, tuple):
-            return None
-        values.append(item.value_of(element))
-    joined = b"".join(values)
-    return None if not joined.isascii() or b"\\" in joined or b"\x1b" in joined else tuple(values)
+    value, scheme, meaning = (elements.get(tag) for tag in _BASIC)
+    if not (isinstance(value, tuple) and isinstance(scheme, tuple) and isinstance(meaning, tuple)):
+        return None
+    seen = bytes(item.data[value[1] : meaning[1] + meaning[2]])
+    whole = value[1] < scheme[1] < meaning[1] and seen.isascii() and b"\\" not in seen and b"\x1b" not in seen
+    return (seen, value[2], scheme[2]) if whole else None
 
 
 def _code(item: DataSet, reading: Reading) -> Concept:

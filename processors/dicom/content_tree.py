@@ -13,14 +13,23 @@ from processors.core.events import Concept
 from processors.dicom.codes import first_code
 from processors.dicom.data_set import DataSet
 from processors.dicom.reading import Reading, ReadingPolicy
-from processors.dicom.values import first, has, items, unsigned_numbers
+from processors.dicom.values import first, has, items, tag_of, unsigned_numbers
 from processors.errors import DeadLetterCode, Refused
 
 CONTENT_SEQUENCE_TAG = "(0040,A730)"
 
+_VALUE_TYPE = tag_of("ValueType")
 _NESTED = ("ContentSequence",)
 _NESTED_TRIAL = ("ContentSequence", "FindingsSequenceTrial", "RelationshipSequenceTrial")
 """The retired trial classes keep their content below Findings Sequence (0040,A020), without value types."""
+
+
+_VALUE_TYPES = (
+    "CODE COMPOSITE CONTAINER DATE DATETIME IMAGE NUM PNAME SCOORD SCOORD3D TABLE TCOORD TEXT TIME UIDREF "
+    "WAVEFORM"
+).split()
+_AS_SENT = {name.encode() + b" " * (len(name) % 2): name for name in _VALUE_TYPES}
+"""All of PS3.3 C.17.3.2.1, as written by the book; others are read as any text."""
 
 
 @dataclass(slots=True)
@@ -97,10 +106,16 @@ def _item(dataset: DataSet, path: str, parent: ContentItem | None, reading: Read
         dataset=dataset,
         path=path,
         depth=parent.depth + 1 if parent else 1,
-        value_type=first(dataset, "ValueType", reading) or _implied_value_type(dataset),
+        value_type=_value_type(dataset, reading) or _implied_value_type(dataset),
         name=first_code(dataset, "ConceptNameCodeSequence", reading) or Concept(),
         parent=parent,
     )
+
+
+def _value_type(dataset: DataSet, reading: Reading) -> str:
+    sent = dataset.elements.get(_VALUE_TYPE)
+    known = _AS_SENT.get(dataset.value_of(sent)) if isinstance(sent, tuple) else None
+    return known or first(dataset, "ValueType", reading)
 
 
 def _implied_value_type(dataset: DataSet) -> str:

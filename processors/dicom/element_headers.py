@@ -95,6 +95,20 @@ def junk_header_at(data: Buffer, at: int, end: int, encoding: Encoding) -> Eleme
     return None
 
 
+def is_sequence(header: ElementHeader) -> bool:
+    """SQ; also UN and implicit VR if the dictionary says SQ, or of undefined length and no bulk data."""
+    if header.vr == b"SQ":
+        return True
+    if header.vr not in (b"", b"UN"):
+        return False
+    known = vr_of(header.tag)
+    return known == b"SQ" or (header.length == UNDEFINED and (not known or header.vr == b"UN"))
+
+
+def tag_text_of(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 @lru_cache(maxsize=8192)
 def vr_of(tag: int) -> bytes:
     """The dictionary's VR of a tag (the first, where it may have several), or empty."""

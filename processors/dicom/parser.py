@@ -24,7 +24,9 @@ from processors.dicom.element_headers import (
     ElementHeader,
     Encoding,
     header_at,
+    is_sequence,
     junk_header_at,
+    tag_text_of,
     vr_of,
 )
 from processors.dicom.reading import ReadingPolicy
@@ -35,6 +37,7 @@ _LITTLE_ITEMS = (b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0")
 _BIG_ITEMS = (b"\xff\xfe\xe0\x00", b"\xff\xfe\xe0\xdd")
 _EXPLICIT = {True: struct.Struct("<HH2sH").unpack_from, False: struct.Struct(">HH2sH").unpack_from}
 _IMPLICIT = {True: struct.Struct("<HHI").unpack_from, False: struct.Struct(">HHI").unpack_from}
+_LENGTH = {True: struct.Struct("<I").unpack_from, False: struct.Struct(">I").unpack_from}
 """By whether it is little endian."""
 _PLAIN = SHORT - {b"UN"}
 _APART = {0xFFFE, 0x7FE0}
@@ -182,12 +185,25 @@ class _Walk:
         self.stack.pop()
 
     def _item(self, sequence: _Container, items: list[DataSet]) -> None:
+        at = self.at + 8
+        if at <= sequence.end:
+            group, element, length = _IMPLICIT[sequence.encoding.little](self.data, self.at)
+            if group == 0xFFFE and element == 0xE000 and at + length <= sequence.end:  # nearly every one
+                encoding = self._inside(at, sequence)
+                item = DataSet(self.data, encoding.little, sequence.data_set)
+                items.append(item)
+                self.at = at
+                self.stack.append(_Container(item, at + length, encoding, sequence.depth, True))
+                return
+        self._uncommon_item(sequence, items)
+
+    def _uncommon_item(self, sequence: _Container, items: list[DataSet]) -> None:
         header = self._header(sequence)
         if header.tag == SEQUENCE_END and not sequence.is_defined:
             self.at = header.value_at
             self.stack.pop()
         elif header.tag == ITEM:
-            encoding = self._inside(header, sequence)
+            encoding = self._inside(header.value_at, sequence)
             item = DataSet(self.data, encoding.little, sequence.data_set)
             items.append(item)
             self._enter(header, sequence, _Container(item, sequence.end, encoding, sequence.depth))
@@ -196,6 +212,8 @@ class _Walk:
 
     def _element(self, inner: _Container) -> bool:
         """One element; True when the walk is over."""
+        if self._sequence(inner):
+            return False
         top = len(self.stack) == 1
         if top and self.data[self.at] == 0 and self._is_padding():
             self.parsed.warn(WarningCode.NONCONFORMANT_PART10)
@@ -208,7 +226,7 @@ class _Walk:
                 return True
         if header.tag >> 16 == 0xFFFE:
             self._end_item(header, inner)
-        elif _is_sequence(header) and self._holds_items(header, inner):
+        elif is_sequence(header) and self._holds_items(header, inner):
             self._enter_sequence(header, inner)
         else:
             start = header.value_at
@@ -218,6 +236,27 @@ class _Walk:
                 self._pass(start + header.length, inner)
             inner.data_set.elements[header.tag] = (header.vr, start, self.at - start)
         return False
+
+    def _sequence(self, inner: _Container) -> bool:
+        """Enter the explicit VR sequence here, if it is an ordinary one: nearly all are."""
+        at = self.at + 12
+        if inner.encoding.implicit or at + 8 > inner.end or inner.depth >= self.max_depth:
+            return False
+        little = inner.encoding.little
+        group, element, vr, _ = _EXPLICIT[little](self.data, self.at)
+        if vr != b"SQ" or self.data[at : at + 4] not in (_LITTLE_ITEMS if little else _BIG_ITEMS):
+            return False
+        after = at + _LENGTH[little](self.data, at - 4)[0]
+        if not at + 8 <= after <= inner.end or group == 0xFFFE:
+            return False
+        tag = group << 16 | element
+        items: list[DataSet] = []
+        if len(self.stack) == 1:
+            self.top_tag = tag
+        inner.data_set.elements[tag] = items
+        self.at = at
+        self.stack.append(_Container(inner.data_set, after, inner.encoding, inner.depth + 1, True, items))
+        return True
 
     def _enter_sequence(self, header: ElementHeader, inner: _Container) -> None:
         if inner.depth >= self.max_depth:
@@ -319,19 +358,18 @@ class _Walk:
                 return False
         return True
 
-    def _inside(self, item: ElementHeader, sequence: _Container) -> Encoding:
+    def _inside(self, at: int, sequence: _Container) -> Encoding:
         """Items may be implicit VR within an explicit data set (PS3.5 6.2.2), not the reverse."""
-        vr = self.data[item.value_at + 4 : item.value_at + 6]
-        explicit = not sequence.encoding.implicit and vr.isalpha() and vr.isupper()
-        return sequence.encoding._replace(implicit=not explicit)
+        vr = self.data[at + 4 : at + 6]
+        if sequence.encoding.implicit or (vr.isalpha() and vr.isupper()):
+            return sequence.encoding
+        return sequence.encoding._replace(implicit=True)
 
     def _holds_items(self, header: ElementHeader, inner: _Container) -> bool:
         """Whether a value that ought to be a sequence begins with an item (or its end)."""
-        if header.length == 0:
-            return False
         first = self.data[header.value_at : header.value_at + 4]
         little = self._contents(header, inner).little
-        return first in (_LITTLE_ITEMS if little else _BIG_ITEMS)
+        return header.length > 0 and first in (_LITTLE_ITEMS if little else _BIG_ITEMS)
 
     def _contents(self, header: ElementHeader, inner: _Container) -> Encoding:
         """A UN sequence is little endian in any transfer syntax (PS3.5 6.2.2)."""
@@ -346,10 +384,7 @@ class _Walk:
 
 
 def fragments_end(data: Buffer, at: int, end: int, encoding: Encoding, budget: TimeBudget) -> int:
-    """Position after the sequence delimiter of encapsulated data that begins at `at`.
-
-    -1 if it does not come by `end`.
-    """
+    """Position after the sequence delimiter of encapsulated data from `at`; -1: none comes by `end`."""
     unpack = _IMPLICIT[encoding.little]
     while at + 8 <= end:
         budget.step()
@@ -361,17 +396,3 @@ def fragments_end(data: Buffer, at: int, end: int, encoding: Encoding, budget: T
             return -1
         at += 8 + length
     return -1
-
-
-def tag_text_of(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def _is_sequence(header: ElementHeader) -> bool:
-    """SQ; also UN and implicit VR if the dictionary says SQ, or of undefined length and no bulk data."""
-    if header.vr == b"SQ":
-        return True
-    if header.vr not in (b"", b"UN"):
-        return False
-    known = vr_of(header.tag)
-    return known == b"SQ" or (header.length == UNDEFINED and (not known or header.vr == b"UN"))

@@ -69,7 +69,7 @@ class Reading:
     meta_class_uid: str = ""
     """Media Storage SOP Class UID (0002,0002), or empty."""
     budget: TimeBudget = field(default_factory=TimeBudget)
-    concepts: dict[tuple[bytes, ...], Concept] = field(default_factory=dict)
+    concepts: dict[tuple[bytes, int, int], Concept] = field(default_factory=dict)
     """Codes of this object that were read already, see `codes`."""
 
     def quiet(self) -> Reading:

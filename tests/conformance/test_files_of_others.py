@@ -32,9 +32,9 @@ OUTCOMES: dict[str, set[str]] = {
 LONGEST_IN_R4 = 3_000_000
 """Characters. An extension for each coordinate: the one reference that is longer takes HAPI two minutes."""
 CODES_SINCE_R4 = {"130488", "ANN", "RWV"}
-"""DCM codes that are in use (R5's package has them) and younger than R4's copy of the code system, which is of
-2015 and calls itself complete. HAPI does not look at a coding's version, and another system than DICOM's URL is
-not allowed (FHIR R4, terminologies-systems)."""
+"""DCM codes that are in use (R5's package has them) and younger than R4's copy of the code system, which is
+of 2015 and calls itself complete. HAPI does not look at a coding's version, and another system than DICOM's
+URL is not allowed (FHIR R4, terminologies-systems)."""
 
 
 ALL_REPORTS = {"IMAGING_REFERENCE__REPORTS__UNFINISHED": "publish"}

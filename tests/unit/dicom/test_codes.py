@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset
@@ -10,6 +12,7 @@ from processors.core.events import Code, Concept
 from processors.core.vocabulary import DCM, SNOMED_CT
 from processors.dicom.codes import code, first_code, is_code
 from processors.dicom.coding_schemes import SYSTEMS
+from processors.dicom.json_model import read_json
 from tests.builders.readings import reading_of
 
 
@@ -117,3 +120,26 @@ def test_a_code_without_a_system_warns_each_time() -> None:
     for _ in range(2):
         assert code(unmapped, reading.quiet()) == code(unmapped, reading) == Concept(None, "mine")
     assert reading.warnings == ["code_unmapped"] * 2
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_codes_that_look_alike_in_bytes_are_told_apart(order: tuple[int, ...]) -> None:
+    """In JSON, values stand side by side without a header between them, in the order of the members."""
+
+    def coded(*values: str) -> dict[str, object]:
+        members = [
+            (tag, {"vr": vr, "Value": [value]})
+            for (tag, vr), value in zip(
+                (("00080100", "SH"), ("00080102", "SH"), ("00080104", "LO")), values, strict=True
+            )
+        ]
+        return dict(members[n] for n in order)
+
+    said = [("1", "DCM", "x"), ("1D", "CM", "x"), ("1", "DCMx", "y"), ("1", "DCM", "y"), ("1", "LN", "x")]
+    names = {f"0040A{n:03}": {"vr": "SQ", "Value": [coded(*values)]} for n, values in enumerate(said)}
+    reading = read_json(names)
+    sequences = [entry for entry in reading.dataset.elements.values() if isinstance(entry, list)]
+    found = [code(item, reading) for (item,) in sequences + sequences]
+    dcm, loinc = Code(DCM, "1", "x"), Code("http://loinc.org", "1", "x")
+    alike = [Concept(dcm), Concept(None, "x"), Concept(None, "y"), Concept(dcm._replace(display="y"))]
+    assert found == [*alike, Concept(loinc)] * 2
