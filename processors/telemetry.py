@@ -175,15 +175,14 @@ def configure(
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    _hush_pydicom()
+    silence(logging.getLogger("pydicom"))
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
 
-def _hush_pydicom() -> None:
-    """pydicom quotes values of the data set in its log and its warnings; our own warnings have codes."""
-    logger = logging.getLogger("pydicom")
+def silence(logger: logging.Logger) -> None:
+    """Of a library that quotes values of what it reads; our own warnings have codes."""
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
-    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
 
 def exposition() -> tuple[str, bytes]:

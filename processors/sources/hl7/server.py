@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import hl7
+import hl7.util
 from hl7.mllp import InvalidBlockError, start_hl7_server
 
 from processors import telemetry
 from processors.errors import Unavailable
 from processors.settings.neighbours import Hl7
+from processors.sources.forwarding import Publisher
 from processors.sources.hl7.messages import Incomplete, Messages
-from processors.stream.input_producer import InputProducer
 
 KIND = "hl7"
 MESSAGE_BYTES = 16 * 1024 * 1024
@@ -33,9 +34,12 @@ CHARACTER_SETS = {
 }
 """MSH-18 (table 0211) to Python's codecs."""
 
+for _module in (hl7.containers, hl7.util):
+    telemetry.silence(_module.logger)  # named after its file, and it quotes fields
+
 
 class Hl7Server:
-    def __init__(self, settings: Hl7, messages: Messages, producer: InputProducer) -> None:
+    def __init__(self, settings: Hl7, messages: Messages, producer: Publisher) -> None:
         self._settings, self._messages, self._producer = settings, messages, producer
 
     def run(self, stop: threading.Event) -> None:
@@ -77,7 +81,8 @@ class Hl7Server:
             message = hl7.parse(block.decode(charset, "replace"))
             code = await self._handled(message)
             return str(message.create_ack(code)).encode(charset, "replace")
-        except (hl7.HL7Exception, KeyError, IndexError, ValueError):
+        except (hl7.HL7Exception, KeyError, IndexError, TypeError, ValueError):
+            # TypeError: the library expects components where MSH has none
             telemetry.source_left_out(KIND, "no_message")
             return None
 
