@@ -5,8 +5,10 @@ Rules of this file: layout only; what is shown is counted elsewhere.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -32,9 +34,11 @@ class Screen:
         """`page`: opens the live page and says where it is."""
         self._page = page
         self._console = Console(highlight=False)
+        self._goes_on = False
         self._console.width = max(self._console.width, _WIDTH)
 
     def opening(self, once: bool) -> None:
+        self._goes_on = not once
         end = "" if once else " Ctrl-C ends it."
         self._print(f"Starting an embedded Kafka broker, the processor and a hospital.{end}")
 
@@ -42,8 +46,18 @@ class Screen:
         self._print(f"Kafka: {bootstrap} (in this process)  metrics: {metrics}")
         if self._page is not None:
             self._print(f"Live page: {self._page(settings)}", "bold")
+        if self._goes_on:
+            self._beside(bootstrap)
         self._print("")
         self._print(_HEADING, "dim")
+
+    def _beside(self, bootstrap: str) -> None:
+        """What can be tried meanwhile: commands to copy."""
+        program = sys.argv[0] if Path(sys.argv[0]).name == "imaging-reference" else "imaging-reference"
+        self._print("Beside it, in another terminal (an id as it stands below):")
+        self._print(f"  export IMAGING_REFERENCE__KAFKA__BOOTSTRAP_SERVERS={bootstrap}", "cyan")
+        self._print(f"  {program} explain 353aa0f8", "cyan")
+        self._print(f"  {program} dead-letters list", "cyan")
 
     def act(self, title: str) -> None:
         self._print(f"\n{title}", "bold")

@@ -28,6 +28,8 @@ _HEADINGS = ("revision", "published at", "change", "closed by", "waited", "conta
 def command(reference_id: str, study: str, records: bool, as_json: bool, config: Path | None) -> None:
     """Tell where a reference came from: why its series was closed, its revisions, its input records.
 
+    Of the id its beginning is enough, where no other id begins so.
+
     Exit 3 if no reference has that id, as far back as the topics are kept.
     """
     settings = options.settings_from(config)

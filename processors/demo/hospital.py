@@ -24,6 +24,7 @@ from processors.demo.documents import (
     OF_INTEREST,
     REJECTED_FOR_QUALITY,
     REJECTED_FOR_SAFETY,
+    Place,
     key_objects,
     measurement_report,
 )
@@ -36,13 +37,17 @@ _VIEWER, _AI, _ARCHIVE = "VIEWER", "LUNG-AI", "ARCHIVE"
 class Act(NamedTuple):
     title: str
     messages: tuple[Message, ...]
+    documents: tuple[tuple[str, bytes], ...] = ()
+    """What the archive can be asked for from then on: file names and contents."""
 
 
 class Hospital:
     """The same seed gives the same day, byte for byte."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, archive: str = "file:///archive") -> None:
+        """`archive`: the uri below which its documents are."""
         self._departments = Departments(seed)
+        self._archive = archive
 
     def day(self) -> Iterator[Act]:
         """The scenario of `demo --once`."""
@@ -85,8 +90,9 @@ class Hospital:
         yield self._poison(make.series(chest, CT, 4, 3))
 
     def further(self) -> Iterator[Act]:
-        """Study after study, without end."""
+        """An archive that is down for a while, then study after study, without end."""
         make = self._departments
+        yield from self._outage(make.series(make.study(), RADIOGRAPHY, 7, 1))
         while True:
             machine = MACHINES[make.choose(len(MACHINES)) - 1]
             images = 2 * make.choose(6)
@@ -173,6 +179,18 @@ class Hospital:
 
     # ---- what goes wrong -------------------------------------------------------------------------------
 
+    def _outage(self, series: Series) -> Iterator[Act]:
+        """A dead letter that nobody but the archive is to blame for: a redrive mends it."""
+        place = series.place(1)
+        name, uri = "xray.dcm", f"{self._archive}/xray.dcm"
+        envelope = self._departments.event("instance.arrived", _ARCHIVE, series, uri=uri)
+        yield Act("The archive tells of an X-ray that has to be fetched from it, and goes down.", (envelope,))
+        yield Act(
+            "It is back. Put back what failed: dead-letters redrive --code document_unavailable",
+            (),
+            ((name, _image(place)),),
+        )
+
     def _poison(self, series: Series) -> Act:
         make = self._departments
         first, second, third = self._counted(series)
@@ -188,6 +206,20 @@ class Hospital:
         return Act(title, (first, *poison[:2], second, *poison[2:], third))
 
 
+def _image(place: Place) -> bytes:
+    """A Part 10 object of the image, without its pixels."""
+    return (
+        bytes(128)
+        + b"DICM"
+        + _element(0x0002, 0x0010, b"1.2.840.10008.1.2.1")
+        + _element(0x0008, 0x0016, place.sop_class_uid.encode())
+        + _element(0x0008, 0x0018, place.sop_instance_uid.encode())
+        + _element(0x0008, 0x0060, RADIOGRAPHY.modality.encode(), b"CS")
+        + _element(0x0020, 0x000D, place.study_instance_uid.encode())
+        + _element(0x0020, 0x000E, place.series_instance_uid.encode())
+    )
+
+
 def _cut_short(study_instance_uid: str) -> bytes:
     """A Part 10 object (PS3.10 7.1) that ends within its Study Instance UID."""
     meta = _element(0x0002, 0x0010, b"1.2.840.10008.1.2.1")
@@ -196,7 +228,7 @@ def _cut_short(study_instance_uid: str) -> bytes:
     return bytes(128) + b"DICM" + meta + data_set + study[:-12]
 
 
-def _element(group: int, element: int, uid: bytes) -> bytes:
+def _element(group: int, element: int, value: bytes, vr: bytes = b"UI") -> bytes:
     """Explicit VR little endian (PS3.5 7.1.2), of even length."""
-    padded = uid + b"\0" * (len(uid) % 2)
-    return struct.pack("<HH2sH", group, element, b"UI", len(padded)) + padded
+    padded = value + b"\0" * (len(value) % 2)
+    return struct.pack("<HH2sH", group, element, vr, len(padded)) + padded

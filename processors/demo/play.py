@@ -15,7 +15,7 @@ from typing import Protocol
 from processors.demo.hospital import Act, Hospital
 from processors.demo.reading import DeadLetter, Published
 from processors.demo.report import Report
-from processors.demo.stage import Stage
+from processors.demo.stage import Stage, archive_of
 from processors.http import HealthServer
 from processors.settings import Settings
 
@@ -47,7 +47,7 @@ def play(audience: Audience, folder: Path, seed: int = SEED, stop: threading.Eve
 
     `folder`: empty, for the processor's state. Raises Unavailable when the processor ends.
     """
-    hospital = Hospital(seed)
+    hospital = Hospital(seed, archive_of(folder).as_uri())
     further = hospital.further() if stop else ()
     with closing(Stage(folder)) as stage, HealthServer(_HOST, 0, stage.processor, stage.state) as server:
         stage.open()
@@ -56,13 +56,19 @@ def play(audience: Audience, folder: Path, seed: int = SEED, stop: threading.Eve
             if stop and stop.is_set():
                 break
             audience.act(act.title)
+            stage.keep(act.documents)
             stage.send(act.messages)
-            for seen in stage.outcome():
-                if isinstance(seen, Published):
-                    audience.reference(seen)
-                else:
-                    audience.dead_letter(seen)
+            _tell(audience, stage)
+        _tell(audience, stage)  # of what somebody put back meanwhile
         return stage.report()
+
+
+def _tell(audience: Audience, stage: Stage) -> None:
+    for seen in stage.outcome():
+        if isinstance(seen, Published):
+            audience.reference(seen)
+        else:
+            audience.dead_letter(seen)
 
 
 def _unhurried(acts: Iterator[Act] | tuple[()], stop: threading.Event | None) -> Iterator[Act]:

@@ -1,6 +1,6 @@
 """What a reader of the output topics sees: each revision with its fact, and what was put aside.
 
-Rules of this file: records of the output topics in, values for a person out; the reader trusts nobody and
+Rules of this file: records in, values for a person out; the reader trusts nobody and
 notes what does not add up.
 """
 
@@ -56,7 +56,7 @@ class DeadLetter(NamedTuple):
 
 
 class Reader:
-    """Takes records of the output and intake topics in any order; keeps a line for each reference."""
+    """Takes records of all topics but the changelog, in any order; keeps a line for each reference."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics

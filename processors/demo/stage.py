@@ -20,7 +20,7 @@ from processors.demo.tally import Tally
 from processors.errors import Unavailable
 from processors.pipeline.records import OutputTopic
 from processors.settings import Settings
-from processors.settings.sections import Completeness, Identity, State, Topics
+from processors.settings.sections import Completeness, Documents, Identity, State, Topics
 from processors.stream.embedded import EmbeddedBroker
 from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
@@ -39,11 +39,21 @@ _POLL_S = 0.05
 _POLL_RECORDS = 500
 
 
+def inputs_of(topics: Topics) -> tuple[str, str]:
+    return topics.instances, topics.reports
+
+
+def archive_of(folder: Path) -> Path:
+    """Where the hospital's archive has the documents that are fetched from it."""
+    return folder.resolve() / "archive"
+
+
 def settings_of(bootstrap: str, folder: Path) -> Settings:
     return Settings(
         kafka={"bootstrap.servers": bootstrap},
         completeness=Completeness(quiet_s=QUIET_S),
         identity=Identity(patient_id_system="urn:oid:2.999.1", accession_system="urn:oid:2.999.2"),
+        documents=Documents(root=str(archive_of(folder))),
         state=State(dir=str(folder)),
     )
 
@@ -59,6 +69,8 @@ class Stage:
         self._names = {role: str(getattr(self._topics, role)) for role in TOPICS}
         self._broker = EmbeddedBroker(self._names.values())
         self.bootstrap = self._broker.bootstrap
+        self._archive = archive_of(folder)
+        self._archive.mkdir()
         self.settings = settings = settings_of(self.bootstrap, folder)
         wiring = wiring_of(settings, 0)
         self._tally = Tally(wiring.build)
@@ -68,7 +80,7 @@ class Stage:
         self._thread = threading.Thread(target=self._run, name="processor", daemon=True)
         self._failure: Exception | None = None
         self._sender = Sender(settings.kafka)
-        self._tail = Tail(settings.kafka, [self._names[topic] for topic in OutputTopic])
+        self._tail = Tail(settings.kafka, [*inputs_of(self._topics), *(self._names[t] for t in OutputTopic)])
         self._reader = Reader(self._topics)
         self._sent = 0
 
@@ -95,6 +107,11 @@ class Stage:
             self._sent += 1
         self._sender.flush()
 
+    def keep(self, documents: Iterable[tuple[str, bytes]]) -> None:
+        """The archive has them from now on."""
+        for name, content in documents:
+            (self._archive / name).write_bytes(content)
+
     def outcome(self) -> Iterator[Published | DeadLetter]:
         """What comes of it, as it is read, until all that was sent is done with and no clock runs."""
         until = time.monotonic() + PATIENCE_S
@@ -107,7 +124,7 @@ class Stage:
 
     def report(self) -> Report:
         """What came of it; call it when `outcome` has ended."""
-        return report_of(self._sent, self._tally.totals(), self._reader, self._topics)
+        return report_of(self._there, self._tally.totals(), self._reader, self._topics)
 
     # ---- inside ----------------------------------------------------------------------------------------
 
@@ -117,9 +134,15 @@ class Stage:
         except Exception as failed:  # noqa: BLE001  raised again by the thread that waits for it
             self._failure = failed
 
+    @property
+    def _there(self) -> int:
+        """Records on the input topics: ours, and those that somebody puts back (`dead-letters redrive`)."""
+        return sum(self._reader.seen[topic] for topic in inputs_of(self._topics))
+
     def _settled(self) -> bool:
         totals, seen = self._tally.totals(), self._reader.seen
-        consumed = totals.consumed >= self._sent + totals.written[OutputTopic.INTAKE]
+        there = self._there
+        consumed = there >= self._sent and totals.consumed == there + totals.written[OutputTopic.INTAKE]
         read = all(seen[self._names[topic]] >= totals.written[topic] for topic in OutputTopic)
         return consumed and read and not totals.waiting
 

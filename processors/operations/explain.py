@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from processors.errors import NotFound
+from processors.errors import NotFound, UsageError
 from processors.operations.facts import Revision, header, revision_of
 from processors.pipeline.partitioning import home_of
 from processors.settings import Settings
@@ -33,35 +33,45 @@ class Explanation(NamedTuple):
 
 
 def explain(settings: Settings, reference_id: str, study_instance_uid: str = "") -> Explanation:
-    """`study_instance_uid`, where it is known, spares reading the other partitions.
+    """`reference_id`: or as much of its beginning as is of no other, where its facts are kept.
+    `study_instance_uid`, where it is known, spares reading the other partitions.
 
-    Raises NotFound when neither output topic knows the id.
+    Raises NotFound when neither output topic knows the id, UsageError when it begins several.
     """
-    topic = settings.topics.analytics
-    wanted = reference_id.encode()
-    found: dict[int, Revision] = {}
-    latest: dict[str, str] = {}
-    writers = writers_of(settings)
     with Scan(settings.kafka) as scan:
-        spans = scan.extent([topic])
-        if study_instance_uid:
-            home = home_of(study_instance_uid, scan.partitions[topic])
-            spans = {(topic, home): spans[topic, home]}
-        for record in scan.read(spans):
-            if ("ce_subject", wanted) in (record.headers or ()):
-                revision = revision_of(record, writers)
-                if revision is not None:
-                    found[revision.fact["revision"]] = revision
-                    latest = _said(record)
-        if not found:
-            fhir = settings.topics.fhir
-            place = (fhir, home_of(reference_id, scan.partitions.get(fhir, 1)))  # the key's partition
-            for record in scan.read({place: scan.extent([fhir])[place]}):
-                if record.key == wanted:
-                    latest = _said(record)
-    if not latest:
+        found = _facts(scan, settings, reference_id, study_instance_uid)
+        if len(found) > 1:
+            some = ", ".join(sorted(found)[:3])
+            raise UsageError(
+                f"{reference_id} begins the ids of {len(found)} references ({some}): give more of it"
+            )
+        for full_id, (revisions, latest) in found.items():
+            return Explanation(full_id, [revisions[number] for number in sorted(revisions)], latest)
+        fhir = settings.topics.fhir
+        place = (fhir, home_of(reference_id, scan.partitions.get(fhir, 1)))  # the key's partition
+        kept = [r for r in scan.read({place: scan.extent([fhir])[place]}) if r.key == reference_id.encode()]
+    if not kept:
         raise NotFound(f"no reference has the id {reference_id}, as far as the output topics reach back")
-    return Explanation(reference_id, [found[number] for number in sorted(found)], latest)
+    return Explanation(reference_id, [], _said(kept[-1]))
+
+
+def _facts(
+    scan: Scan, settings: Settings, beginning: str, study_instance_uid: str
+) -> dict[str, tuple[dict[int, Revision], dict[str, str]]]:
+    """Of each reference whose id begins so: its revisions by number, and what the newest record says."""
+    topic, writers = settings.topics.analytics, writers_of(settings)
+    spans = scan.extent([topic])
+    if study_instance_uid:
+        home = home_of(study_instance_uid, scan.partitions[topic])
+        spans = {(topic, home): spans[topic, home]}
+    found: dict[str, tuple[dict[int, Revision], dict[str, str]]] = {}
+    for record in scan.read(spans):
+        full_id = header(record, "ce_subject")
+        revision = revision_of(record, writers) if full_id.startswith(beginning) else None
+        if revision is not None:
+            revisions = found[full_id][0] if full_id in found else {}
+            found[full_id] = ({**revisions, revision.fact["revision"]: revision}, _said(record))
+    return found
 
 
 def as_mapping(explanation: Explanation) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "processors", "demo", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "NO_COLOR": "1"}
     shown: list[str] = []
-    page = ""
+    published: list[str] = []
+    said = page = back = ""
     with (
         (tmp_path / "errors").open("wb") as errors,
         subprocess.Popen(
@@ -115,16 +116,46 @@ def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             shown.append(line)
+            if line.startswith("It is back. Put back what failed: "):
+                back = line
+                said = _put_back(shown, line.rpartition(": ")[2].split())
             if re.fullmatch(r"\w+ sends \d+ images\.\n", line):  # after the scenario
+                published = published or _closed_quietly(shown)
                 page = page or _live_page(shown)
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 0
     assert (tmp_path / "errors").read_text() == ""
-    published = [line for line in shown if re.match(r"\d\d:\d\d:\d\d  series .* quiet ", line)]
+    assert "1 records put back (document_unavailable 1)" in said
     assert published
+    assert [line.split()[2] for line in _closed_quietly(shown[shown.index(back) :])] == ["DX"]
     assert all(f">{line.split()[5]}</a>" in page for line in published)
     assert shown[-1].startswith("All adds up")
     assert [path.name for path in tmp_path.iterdir()] == ["errors"], "nothing is kept"
+
+
+def _closed_quietly(shown: list[str]) -> list[str]:
+    return [line for line in shown if re.match(r"\d\d:\d\d:\d\d  series .* quiet ", line)]
+
+
+def _put_back(shown: list[str], command: list[str]) -> str:
+    """What the screen tells to try, tried; `explain` by the beginning of an id, as the screen has it."""
+    (variable,) = (line.split()[1] for line in shown if line.startswith("  export "))
+    name, _, bootstrap = variable.partition("=")
+    environment = {**os.environ, name: bootstrap}
+    (example,) = (line.split()[1:] for line in shown if line.startswith("  imaging-reference explain"))
+    explained, put_back = (
+        subprocess.run(
+            [sys.executable, "-m", "processors", *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for words in (example, command)
+    )
+    assert "Closed by  completed: the sender said that the series is complete" in explained
+    return put_back
 
 
 def _live_page(shown: list[str]) -> str:
