@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from processors.errors import Unavailable
 from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
 from processors.stream.client import LOGGER, changelog_config, group_of
 from processors.stream.offsets import Offsets, Partition
-from processors.stream.rights import is_refusal, refused
 from processors.stream.scan import answer
 
 
@@ -47,12 +46,7 @@ def require_fresh(settings: Settings) -> None:
 
 def _has_committed(settings: Settings, group: str, partitions: list[Partition]) -> bool:
     config = {**changelog_config(settings.kafka, group), "group.id": group}
+    asked = [TopicPartition(*each) for each in partitions]
     with closing(Consumer(config, logger=LOGGER)) as consumer:
-        try:
-            found = consumer.committed([TopicPartition(*each) for each in partitions], ANSWER_S)
-        except KafkaException as failed:
-            error = failed.args[0]
-            if is_refusal(error):
-                raise refused(error, f"group {group}") from failed
-            raise Unavailable(f"the broker does not answer ({error.name()}): try again") from failed
+        found = answer(lambda: consumer.committed(asked, ANSWER_S))
     return any(each.offset >= 0 for each in found)

@@ -121,13 +121,15 @@ class Scan:
 
 
 def answer(question: Callable[[], _Answer]) -> _Answer:
-    """Asked again while the broker says that asking again is right, as of a topic that was just made."""
+    """Asked again for a while, unless this user may not ask: a topic just made has no leader yet, nor
+    has a group whose coordinator moves. (librdkafka says `retriable` of transactions only.)
+    """
     until = time.monotonic() + ANSWER_S
     while True:
         try:
             return question()
         except KafkaException as failed:
-            if not failed.args[0].retriable() or time.monotonic() > until:
+            if is_refusal(failed.args[0]) or time.monotonic() > until:
                 raise _unavailable(failed) from failed
             time.sleep(PAUSE_S)
 

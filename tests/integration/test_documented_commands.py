@@ -18,11 +18,12 @@ from msgspec.structs import replace
 
 from processors.core.identity import reference_id, series_key
 from processors.settings import printable
-from processors.settings.neighbours import Dicomweb, Dimse, FhirServer, Hl7, Orthanc
+from processors.settings.neighbours import Dicomweb, Dimse, Fhircast, FhirServer, Hl7, Orthanc
 from processors.settings.sections import Http, State
 from processors.stream.topics import TOPICS
 from tests.broker import Broker, free_port
 from tests.builders import phantom
+from tests.builders.fhircast_hub import TOPIC, Hub
 from tests.builders.images import ct, encoded
 from tests.integration import kafka_tools
 from tests.integration.desk import STUDY, image
@@ -48,6 +49,7 @@ STAYING = {
     "imaging-reference source dimse": '"source_started"',
     "imaging-reference source orthanc": '"source_started"',
     "imaging-reference source hl7": '"source_started"',
+    "imaging-reference source fhircast": '"source_started"',
     "imaging-reference dashboard": "Live page: ",
     "imaging-reference sink fhir": '"serving"',
 }
@@ -68,7 +70,7 @@ KAFKA = "kafka-"
 class Walk:
     """A page's site and shell."""
 
-    def __init__(self, site: Site, archive: OrthancServer, server: Server) -> None:
+    def __init__(self, site: Site, archive: OrthancServer, server: Server, hub: Hub) -> None:
         self.site, self.server, self.is_new = site, server, True
         self.done: set[str] = set()
         dimse, http, url = free_port(), free_port(), archive.url
@@ -80,6 +82,7 @@ class Walk:
             dicomweb=Dicomweb(url=f"{url}/dicom-web", user=USER, password=PASSWORD),
             hl7=Hl7(port=0),
             fhir_server=FhirServer(url=server.url, http_port=free_port()),
+            fhircast=Fhircast(url=hub.url, topic=TOPIC, http_port=free_port()),
         )
         own = [role for role in TOPICS if role not in ("instances", "reports")]
         second = replace(self.settings.topics, **{role: f"second-{site.topic(role)}" for role in own})
@@ -155,9 +158,11 @@ class Walk:
 @pytest.fixture(scope="module")
 def walk(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     site = Site(kafka.bootstrap, uuid.uuid4().hex[:8], tmp_path_factory.mktemp("site"))
-    with orthanc(tmp_path_factory.mktemp("archive") / "orthanc") as archive, Server() as server:
+    folder = tmp_path_factory.mktemp("archive") / "orthanc"
+    with orthanc(folder) as archive, Server() as server, Hub() as hub:
+        hub.open("r1", STUDY)
         archive.put(encoded(ct(1)))
-        yield Walk(site, archive, server)
+        yield Walk(site, archive, server, hub)
 
 
 def says_when_there(command: str) -> str | None:
