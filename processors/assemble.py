@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from processors.avro.facts import decode_fact
-from processors.input_files import Input
+from processors.errors import DeadLetterCode, Refused
+from processors.input_files import MEMBER_BYTES, Input
 from processors.pipeline.building import pipeline_of
-from processors.pipeline.dead_letters import told_by
+from processors.pipeline.dead_letters import of_record, told_by
 from processors.pipeline.decode import split_event_file
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record
@@ -99,7 +100,11 @@ def assemble(
     batch: list[Record] = []
     held = 0
     for each in inputs:
-        for value in _values(each):
+        if each.too_large:
+            names.append(each.name)
+            sink.take([_left_packed(len(names) - 1, start_ms)])
+            member.dispositions["dead_lettered", DeadLetterCode.TOO_LARGE] += 1
+        for value in () if each.too_large else _values(each):
             at_ms = start_ms + len(names)
             headers = None if each.name.endswith(EVENT_SUFFIXES) else _DICOM
             batch.append(Record(FILES, 0, len(names), at_ms, None, value, headers))
@@ -117,6 +122,11 @@ def assemble(
     sink.summary.references = len(sink.latest)
     sink.summary.dispositions = member.dispositions
     return sink.summary
+
+
+def _left_packed(number: int, now_ms: int) -> OutputRecord:
+    refused = Refused(DeadLetterCode.TOO_LARGE, f"more than {MEMBER_BYTES >> 20} MiB in a zip")
+    return of_record(Record(FILES, 0, number, now_ms, None, None, None), refused, "decode", now_ms)
 
 
 def _values(each: Input) -> list[bytes]:

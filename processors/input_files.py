@@ -13,17 +13,24 @@ from typing import NoReturn
 
 from processors.errors import UsageError
 
+MEMBER_BYTES = 1 << 28
+"""Unpacked size of a zip's member: deflate reaches 1000:1, so that a small file could ask for all memory."""
+
 
 class Input:
     """One file or zip member: its path as shown and its size in bytes."""
 
-    __slots__ = ("_read", "name", "size")
+    __slots__ = ("_read", "name", "size", "too_large")
 
-    def __init__(self, name: str, size: int, read: Callable[[], bytes]) -> None:
+    def __init__(self, name: str, size: int, read: Callable[[], bytes], too_large: bool = False) -> None:
         self.name, self.size, self._read = name, size, read
+        self.too_large = too_large
+        """A member of a zip that is not unpacked."""
 
     def read(self) -> bytes:
         """All its bytes. Raises UsageError if they cannot be had."""
+        if self.too_large:
+            raise UsageError(f"{self.name}: more than {MEMBER_BYTES >> 20} MiB in a zip: unpack it first")
         try:
             return self._read()
         except (OSError, zipfile.BadZipFile, RuntimeError) as error:
@@ -62,12 +69,13 @@ def _zip_members(path: Path) -> Iterator[Input]:
     with zipfile.ZipFile(path) as archive:
         members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
     for member in members:
-        yield Input(f"{path}/{member.filename}", member.file_size, _member_reader(path, member))
+        name, reader = f"{path}/{member.filename}", _member_reader(path, member)
+        yield Input(name, member.file_size, reader, member.file_size > MEMBER_BYTES)
 
 
 def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
     def read() -> bytes:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive:  # never more than `file_size`, whatever is packed there
             return archive.read(member)
 
     return read
