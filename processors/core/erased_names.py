@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from processors.core.corrections import ErasuresTold, InstanceErased, ItemErased
 from processors.core.erasure import erase, erase_items, erased_until
-from processors.core.events import DocumentPath, Stamp
+from processors.core.events import Document, DocumentPath, FocusKind, Stamp
 from processors.core.identity import name_hash
 from processors.core.instances import NEVER
 from processors.core.study import APPLIED, DUPLICATE, Effect, StudyState
@@ -31,13 +31,17 @@ def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
 
 def erase_told(study: StudyState, event: ErasuresTold) -> Effect:
     """Something was erased of a study in which the same instances have other names."""
-    news = [(name, at) for name, at in event.erased if at > study.erased.get(name, NEVER)]
+    news = {name: at for name, at in event.erased if at > study.erased.get(name, NEVER)}
     if not news:
         return Effect(DUPLICATE)
-    for name, until_us in news:
+    effect = Effect(APPLIED)
+    for path in sorted(set(_known(study))):
+        until_us = news.get(name_hash(*path))
+        if until_us is not None:
+            _join(effect, _erase_known(study, path, until_us, event.stamp))
+    for name, until_us in news.items():
         study.erased[name] = until_us
         study.touched_erasures.add(f"p{name}")
-    effect = Effect(APPLIED)
     _join(effect, sweep(study, event.stamp))
     return effect
 
@@ -49,12 +53,15 @@ def sweep(study: StudyState, stamp: Stamp) -> Effect:
         until_us = erased_until(study, path)
         if until_us <= study.erased.get(name_hash(*path), NEVER):
             continue
-        said = Stamp(until_us, True, stamp.source, stamp.event_id, stamp.digest)
-        if path.study_instance_uid == study.study_instance_uid:
-            _join(effect, erase(study, InstanceErased(*path, said)))
-        else:
-            _join(effect, erase_items(study, ItemErased(study.study_instance_uid, path, said)))
+        _join(effect, _erase_known(study, path, until_us, stamp))
     return effect
+
+
+def _erase_known(study: StudyState, path: DocumentPath, until_us: int, stamp: Stamp) -> Effect:
+    said = Stamp(until_us, True, stamp.source, stamp.event_id, stamp.digest)
+    if path.study_instance_uid == study.study_instance_uid:
+        return erase(study, InstanceErased(*path, said))
+    return erase_items(study, ItemErased(study.study_instance_uid, path, said))
 
 
 def _known(study: StudyState) -> Iterator[DocumentPath]:
@@ -71,11 +78,20 @@ def _known(study: StudyState) -> Iterator[DocumentPath]:
                 *(content.rejection.instances if content.rejection else ()),
             )
             yield from (DocumentPath(str(each[0] or home), str(each[1]), str(each[2])) for each in named)
+            yield from _focused(content)
     for (uid, _, _), selection in study.selections.items():
         for item in selection.content.items if selection.content else ():
             yield DocumentPath(own, uid, item.sop_instance_uid)
     yield from (DocumentPath(own, uid, sop) for uid, sop in study.rejections)
     yield from (DocumentPath(own, "", sop) for sop in study.superseded)
+
+
+def _focused(content: Document) -> Iterator[DocumentPath]:
+    """Presentation states that what the document refers to is meant to be seen with."""
+    for group in content.groups:
+        for focus in group.focus:
+            if focus.kind is FocusKind.PRESENTATION_STATE:
+                yield DocumentPath(*focus.value.split("|"))
 
 
 def _join(effect: Effect, other: Effect) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processors.core.corrections import InstanceErased, Scope, UidChanged
-from processors.core.events import DocumentPath, SeriesHeader
+from processors.core.events import DocumentPath, Focus, FocusKind, SeriesHeader
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import (
@@ -287,3 +287,17 @@ def test_a_name_that_an_image_only_passed_by_on_its_way_is_one_to_find_it_by(fir
     site = played([arrived(), *(changes if first else []), named, *([] if first else changes)])
     assert ("113000", OTHER, MOVED, ["3.9"]) in listed(site)
     assert [place[:3] for place in listed(site) if place[1] == STUDY] == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nobody_is_sent_to_what_was_erased_under_an_old_name(order: tuple[int, ...], replaced: bool) -> None:
+    """Whether the study of the document heard of the erasure before it or after."""
+    state = DocumentPath(STUDY, "2.9", "5.5")
+    seen_with = Focus(FocusKind.PRESENTATION_STATE, "|".join(state))
+    group = key_images(item("3.9", study=OTHER, series=MOVED))._replace(focus=(seen_with,))
+    made = document(group, study=OTHER)._replace(predecessors=(state,) if replaced else ())
+    events = [reported(made, 2), erased(state, 3), changed(Scope(STUDY, "2.9"), Scope(OTHER, MOVED))]
+    site = played([arrived("3.9", study=OTHER, series=MOVED), *(events[n] for n in order)])
+    (key_image,) = [each for each in latest(site).values() if each["code"]["coding"][0]["code"] != "113015"]
+    assert (key_image["status"], key_image.get("focus")) == ("available", None)
