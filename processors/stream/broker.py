@@ -110,8 +110,8 @@ class Cluster:
             raise Unavailable(f"group {group} cannot be described: {failed.args[0].name()}") from failed
         if members:
             raise Unavailable(
-                f"group {group} has {members} members: stop them all first; one that was killed counts until "
-                "its session.timeout.ms is over"
+                f"group {group} has {members} members: stop them all first; one that was killed or has just "
+                "stopped may count until its session.timeout.ms is over"
             )
 
     def layout(self, inputs: Iterable[str], intake: str, changelog: str) -> tuple[int, str]:
