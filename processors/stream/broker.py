@@ -46,10 +46,11 @@ class Cluster:
         if not kafka.get("bootstrap.servers"):
             raise SettingsError("kafka.bootstrap.servers is not set: name a broker, as `localhost:9092`")
         self._where = str(kafka["bootstrap.servers"])
+        self._config = admin_config(kafka)
         self._heard: list[KafkaError] = []
         try:
             own: dict[str, Any] = {"log_level": 0, "error_cb": self._heard.append}  # told once, by `_reached`
-            self.admin = AdminClient({**own, **admin_config(kafka)}, logger=LOGGER)
+            self.admin = AdminClient({**own, **self._config}, logger=LOGGER)
         except KafkaException as failed:
             raise SettingsError(f"[kafka]: {failed.args[0].str()}") from failed
         metadata = self._reached()
@@ -77,7 +78,8 @@ class Cluster:
     def demand(self, topics: Needs, group: str = "") -> None:
         """As `rights.demand`; librdkafka's in-process cluster knows no rights."""
         if not self.id.startswith(EMBEDDED):
-            demand(self.admin, topics, group)
+            # By a client of its own: one that knows a coordinator asks it on after the broker was restarted.
+            demand(AdminClient(self._config, logger=LOGGER), topics, group)
 
     def await_topics(self, names: Iterable[str]) -> None:
         """Wait until the broker shows what its controller has made, which is a moment later."""
