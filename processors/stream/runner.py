@@ -19,7 +19,6 @@ from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from processors import telemetry
@@ -37,6 +36,7 @@ from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.pacing import TURNS_A_POLL_INTERVAL
 from processors.stream.registries import registry_of
+from processors.stream.stopping import on_stop
 from processors.stream.wiring import Topology, Wiring, no_steps
 from processors.wire.state import FORMAT
 
@@ -80,12 +80,7 @@ def work(settings: Settings, worker: int) -> None:
     """One member in this process; worker n answers on `http.port` + n."""
     wiring = wiring_of(settings, worker)
     loop = Loop(wiring)
-
-    def stop(number: int, _: FrameType | None) -> None:
-        telemetry.stopping(signal.Signals(number).name)
-        loop.stop()
-
-    _on_stop(stop)
+    on_stop(loop.stop)
     _stop_with_parent(loop)
     calm_collector()
     telemetry.started(_version(), group_of(settings.kafka), worker)
@@ -195,11 +190,6 @@ def _version() -> str:
         return "source"  # run from a checkout that is not installed
 
 
-def _on_stop(action: Callable[[int, FrameType | None], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, action)
-
-
 # ---- several processes ---------------------------------------------------------------------------------
 
 
@@ -214,7 +204,7 @@ class _Supervisor:
         self._workers = range(workers)
 
     def run(self) -> None:
-        _on_stop(self._stop)
+        on_stop(self._stop)
         for worker in self._workers:
             self._start(worker)
         code = 0
@@ -232,6 +222,8 @@ class _Supervisor:
         process = self._context.Process(target=_child, args=(self._settings, worker), name=f"worker-{worker}")
         process.start()
         self._running[worker] = process
+        if self._stopping:  # it was told while this one came into being
+            process.terminate()
 
     def _ended(self, worker: int, code: int) -> int:
         del self._running[worker]
@@ -243,12 +235,12 @@ class _Supervisor:
             self._start(worker)
             return 0
         if code > 0:
-            self._stop(signal.SIGTERM, None)
+            self._stop()
         return max(code, 0)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _stop(self) -> None:
         self._stopping = True
-        for process in self._running.values():
+        for process in list(self._running.values()):
             process.terminate()
 
 
