@@ -131,10 +131,10 @@ class Reports(Section, frozen=True):
     """What a rejection for quality (113001) does to the instances it names."""
     publish_manifests: bool = False
     """Manifests (113030–113035) describe content, not interest."""
-    unfinished: Literal["withhold", "publish"] = "withhold"
-    """Reports that call themselves PARTIAL or PRELIMINARY, read from now on: FHIR's selections know no draft.
-    Some writers, of measurements and CAD above all, never call a report anything else: `publish` for those
-    (`unfinished_report` counts what is withheld)."""
+    unfinished: Literal["publish", "withhold"] = "publish"
+    """Reports that call themselves PARTIAL or PRELIMINARY, read from now on. FHIR's selections know no draft,
+    and many writers, of measurements and AI results above all, never call a report anything else: `withhold`
+    only where yours do (`unfinished_report` counts what is withheld)."""
     unresolved_after_s: Seconds = 86_400.0
     """A reference whose series no one knows is put aside after so long."""
     max_contours: Annotated[int, Meta(ge=0)] = 200

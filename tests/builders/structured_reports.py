@@ -67,7 +67,6 @@ def report(sop: str, groups: Sequence[Group], evidence: Sequence[Dataset]) -> Co
         instance_number=1,
         manufacturer="Example",
         is_complete=True,
-        is_final=True,
     )
     identify(document)
     document.add_new("ContentDate", "DA", "20260102")

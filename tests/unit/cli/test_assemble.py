@@ -55,16 +55,16 @@ def test_each_output_has_its_file(call: Call, tmp_path: Path, text: str) -> None
     assert (letter["code"], letter["input"]) == ("not_dicom", text)
 
 
-def test_an_unfinished_report_is_published_where_the_site_says_so(call: Call, tmp_path: Path) -> None:
+def test_an_unfinished_report_is_withheld_where_the_site_says_so(call: Call, tmp_path: Path) -> None:
     config, unfinished = tmp_path / "site.toml", tmp_path / "report.dcm"
     report = report_of(image_item(ct(1)))
     report.CompletionFlag = "PARTIAL"
     unfinished.write_bytes(encoded(report))
     _, out, err = call("assemble", str(unfinished))
-    assert (out, err.partition(";")[0]) == ("", "inputs 1 (ignored unfinished_report 1)")
-    config.write_text('[reports]\nunfinished = "publish"\n')
-    _, out, err = call("assemble", "--config", str(config), str(unfinished))
     assert (len(out.splitlines()), err.partition(";")[0]) == (1, "inputs 1 (applied 1)")
+    config.write_text('[reports]\nunfinished = "withhold"\n')
+    _, out, err = call("assemble", "--config", str(config), str(unfinished))
+    assert (out, err.partition(";")[0]) == ("", "inputs 1 (ignored unfinished_report 1)")
 
 
 def test_a_sites_settings_reach_what_is_published(call: Call, tmp_path: Path) -> None:
