@@ -14,7 +14,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.bench.load import EVENTS_A_SECOND
 
 PARTITIONS = 4
-_OWN = {"partitioner": "murmur2_random", "compression.type": "lz4", "linger.ms": 20}
+_OWN = {
+    "partitioner": "murmur2_random",
+    "compression.type": "lz4",
+    "linger.ms": 20,
+    "enable.idempotence": True,  # or a batch sent anew to a topic just made comes out of order
+}
 
 
 def producer_to(bootstrap: str, linger_ms: int = 20) -> Producer:

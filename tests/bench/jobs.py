@@ -148,8 +148,8 @@ def built_kafka_streams(folder: Path) -> Path:
     if compiler is None or maven is None:
         raise NoBroker("Kafka Streams needs a JDK 17 and Maven (apt install openjdk-17-jdk-headless maven)")
     fetch = [maven, "-q", "-B", "dependency:copy-dependencies", f"-Dkafka={KAFKA}", "-DoutputDirectory=."]
-    subprocess.run(fetch, cwd=classes, check=True, stdout=sys.stderr)
-    subprocess.run([compiler, "-cp", "*", "QuietSeries.java"], cwd=classes, check=True)
+    _built("Kafka Streams' jars", fetch, classes)
+    _built("the job of Kafka Streams", [compiler, "-cp", "*", "QuietSeries.java"], classes)
     return classes
 
 
@@ -158,5 +158,12 @@ def installed_quix(folder: Path) -> Path:
     venv.create(folder / "quix", with_pip=True)
     python = folder / "quix" / "bin" / "python"
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", QUIX]
-    subprocess.run(install, check=True, stdout=sys.stderr)
+    _built(QUIX, install, folder)
     return python
+
+
+def _built(what: str, command: list[str], folder: Path) -> None:
+    """Raises NoBroker with the end of what the command said."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoBroker(f"{what} could not be made: {(done.stdout + done.stderr)[-1000:]}")
