@@ -162,9 +162,10 @@ class State(Section, frozen=True):
     dir: Text = "state"
     """May be lost at any time: it is rebuilt from the changelog topic."""
     commit_interval_ms: Annotated[int, Meta(ge=1, le=10_000)] = 100
-    """At most one transaction in so long. Shorter costs the broker more, longer delays every reader."""
+    """At most one transaction in so long, or in half a second while a backlog is read. Shorter costs the
+    broker more, longer delays every reader."""
     batch_records: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
-    """Most records in one transaction; more of them only use more memory."""
+    """Most records read at a time; more of them only use more memory."""
     poll_ms: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """How long to wait for a batch to fill; also how soon a clock that has run out is seen."""
     cached_instances: Annotated[int, Meta(ge=0)] = 200_000

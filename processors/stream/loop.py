@@ -34,7 +34,7 @@ from processors.stream.client import (
 )
 from processors.stream.lag import consumer_telling_lag
 from processors.stream.offsets import Offsets
-from processors.stream.pacing import BACKOFF_S, SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Slice
+from processors.stream.pacing import BACKOFF_S, SLICE_S, TURNS_A_POLL_INTERVAL, Appetite, Commits, Slice
 from processors.stream.reading import PlaceLost, Reader
 from processors.stream.transaction import PATIENCE_S, ProducerLost, Transaction, TransactionAborted
 from processors.stream.wiring import Wiring
@@ -73,6 +73,7 @@ class Loop:
         interval_ms = int(wiring.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
         self._turn_s = interval_ms / 1000 / TURNS_A_POLL_INTERVAL
         self._appetite = Appetite(wiring.poll_records)
+        self._commits = Commits(wiring.commit_interval_ms / 1000)
         self._tick_at = 0.0
         self._aborted_in_a_row = 0
         self._started = False
@@ -159,7 +160,9 @@ class Loop:
             self._stopping.wait(BACKOFF_S[2])
 
     def _work(self) -> None:
-        records = self._reader.poll(self._appetite.records, self._patience())
+        asked = self._appetite.records
+        records = self._reader.poll(asked, self._patience())
+        self._commits.polled(len(records), asked)
         if records:
             self._wiring.steps("after_poll")
             self._fold(records)
@@ -207,10 +210,7 @@ class Loop:
     def _patience(self) -> float:
         """Until the open transaction is due, at most a poll's length."""
         poll_s, opened = self._wiring.poll_ms / 1000, self._transaction.opened_at
-        if opened is None:
-            return poll_s
-        left = self._wiring.commit_interval_ms / 1000 - (time.monotonic() - opened)
-        return min(poll_s, max(0.0, left))
+        return poll_s if opened is None else min(poll_s, self._commits.left_s(opened))
 
     # ---- folding ----------------------------------------------------------------------------------------
 
@@ -291,7 +291,7 @@ class Loop:
 
     def _due(self) -> bool:
         opened = self._transaction.opened_at
-        return opened is not None and time.monotonic() - opened >= self._wiring.commit_interval_ms / 1000
+        return opened is not None and not self._commits.left_s(opened)
 
     def _commit(self, patience_s: float | None = None) -> None:
         if self._transaction.opened_at is None:

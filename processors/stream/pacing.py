@@ -22,6 +22,11 @@ TURNS_A_POLL_INTERVAL = 10
 so many, and what its last record and the commit take beyond it."""
 
 
+BEHIND_S = 0.5
+"""A backlog is read in transactions of at least so long: for each the broker is waited for, some ten ms, and
+what an entry of state was in between needs no record of the changelog."""
+
+
 class Slice:
     """Records from `start` on until `slice_s` are over, at least one; `end` is the index after the last."""
 
@@ -51,3 +56,18 @@ class Appetite:
     def note(self, folded: int, polled: int) -> None:
         """Of so many polled, so many were folded before the turn's time was over."""
         self.records = max(1, folded) if folded < polled else min(self._most, self.records * 2)
+
+
+class Commits:
+    """When a transaction is due: `interval_s` after it was opened, BEHIND_S while there is a backlog."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._usual_s = self._interval_s = interval_s
+
+    def polled(self, records: int, asked: int) -> None:
+        """As many as were asked for: more are waiting."""
+        self._interval_s = max(self._usual_s, BEHIND_S) if records >= asked else self._usual_s
+
+    def left_s(self, opened_at: float) -> float:
+        """Until the transaction that was opened then (`time.monotonic`) is due, or 0."""
+        return max(0.0, opened_at + self._interval_s - time.monotonic())

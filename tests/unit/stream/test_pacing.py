@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from processors.pipeline.records import Record
-from processors.stream.pacing import Appetite, Slice
+from processors.stream.pacing import BEHIND_S, Appetite, Commits, Slice
 
 RECORDS = [Record("instances", 0, offset, 1, None, b"") for offset in range(5)]
 
@@ -27,3 +29,21 @@ def test_as_much_is_polled_as_a_turn_gets_through() -> None:
     for _ in range(9):
         appetite.note(4, 4)
     assert appetite.records == 1_000
+
+
+def test_a_transaction_is_due_after_its_interval_and_later_while_more_is_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    commits = Commits(0.25)
+    assert commits.left_s(100.0) == 0.25
+    commits.polled(1_000, 1_000)
+    assert commits.left_s(100.0) == BEHIND_S
+    now = 100.25
+    assert commits.left_s(100.0) > 0
+    commits.polled(999, 1_000)
+    assert commits.left_s(100.0) == 0
+    now = 200.0
+    commits.polled(1_000, 1_000)
+    assert commits.left_s(100.0) == 0, "it ends, however much is waiting"
