@@ -10,7 +10,7 @@ import json
 import signal
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from processors.avro.facts import decode_fact
@@ -80,6 +80,15 @@ def test_null_values_and_strange_keys(site: Site, fault_seed: int) -> None:
     assert all(each.key for role in ("fhir", "changelog", "analytics") for each in site.read(role))
 
 
+def _keeps_times(site: Site, producer: Producer) -> bool:
+    """Whether the broker has taken up the topic's new setting, by a record where no study of the test is."""
+    types: list[int] = []
+    producer.produce(
+        site.topic("instances"), None, b"", 2, on_delivery=lambda _, told: types.append(told.timestamp()[0])
+    )
+    return producer.flush(PATIENCE_S) == 0 and types == [TIMESTAMP_CREATE_TIME]
+
+
 def test_timestamps_that_are_none(site: Site, fault_seed: int) -> None:
     """None, of the year 2099, of 1970, an hour back: the series is closed once, with all of its images."""
     scene = Scene(site, fault_seed)
@@ -88,6 +97,7 @@ def test_timestamps_that_are_none(site: Site, fault_seed: int) -> None:
     site.admin.incremental_alter_configs([topic])[topic].result()
     usual_ms = 1_767_344_400_000  # when the images say that they were sent
     producer = Producer(site.kafka)
+    until(lambda: _keeps_times(site, producer), "the topic keeps times as they are sent")
     times = (usual_ms, -1, 4_070_908_800_000, 1, usual_ms - 3_600_000, usual_ms + 1000)
     for number, timestamp_ms in enumerate(times, 1):
         scene.sent.append(image(number))
