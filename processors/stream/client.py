@@ -43,6 +43,9 @@ FETCH_WAIT_MS = 100
 READ_AHEAD = 10_000
 """Records of a partition to have at hand: some batches. More only takes memory."""
 
+READ_AHEAD_KIB = 32 * 1024
+"""At hand of all partitions together, and beyond it whatever was on its way: half a second's work."""
+
 READ_AHEAD_PAUSE_MS = 10
 """Until a partition that has enough at hand is asked for more. What is at hand does not last for a second,
 librdkafka's default."""
@@ -59,7 +62,9 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
         "session.timeout.ms": SESSION_TIMEOUT_MS,
         "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
         "fetch.wait.max.ms": FETCH_WAIT_MS,
-        "queued.min.messages": 50_000,  # a batch waits while another is folded
+        "queued.min.messages": READ_AHEAD,
+        "queued.max.messages.kbytes": READ_AHEAD_KIB,
+        "fetch.queue.backoff.ms": READ_AHEAD_PAUSE_MS,
     }
     fixed: Config = {
         "group.id": group,
@@ -84,6 +89,7 @@ def changelog_config(kafka: Mapping[str, str | int | float | bool], group: str) 
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "fetch.wait.max.ms": 10,  # a top-up ends with the word that nothing follows: do not wait for it
+        "fetch.queue.backoff.ms": READ_AHEAD_PAUSE_MS,
     }
     return _without((*_CONSUMER_ONLY, *_PRODUCER_ONLY), kafka) | own
 
