@@ -16,13 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
-from processors.stream.client import (
-    LOGGER,
-    PARTITION_EOF,
-    READ_AHEAD,
-    READ_AHEAD_PAUSE_MS,
-    changelog_config,
-)
+from processors.stream.client import LOGGER, PARTITION_EOF, READ_AHEAD, changelog_config
 from processors.stream.offsets import Offsets, Partition
 from processors.stream.rights import READ, is_of_no_group, is_refusal, refused
 from processors.stream.tail import record_of
@@ -51,10 +45,7 @@ class Scan:
         self.partitions = cluster.partitions
         """Topic → partition count."""
         self._offsets = Offsets(kafka)
-        config = changelog_config(kafka, "imaging-reference-scan") | {
-            "queued.min.messages": READ_AHEAD,
-            "fetch.queue.backoff.ms": READ_AHEAD_PAUSE_MS,
-        }
+        config = changelog_config(kafka, "imaging-reference-scan") | {"queued.min.messages": READ_AHEAD}
         self._consumer = Consumer(config, logger=LOGGER)
 
     def __enter__(self) -> Self:

@@ -26,6 +26,18 @@ Sent = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Partition, key, value, headers."""
 
 
+def called(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command that runs in this process."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("argv", ["imaging-reference", *arguments]), ("stdout", out), ("stderr", err)):
+            patch.setattr(sys, name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    said = [each.buffer.getvalue().decode() for each in (out, err)]
+    return int(ended.value.code or 0), said[0], said[1]
+
+
 class Desk:
     """An operator's desk: the settings file, and commands run with it."""
 
@@ -42,16 +54,9 @@ class Desk:
 
     def ask(self, *arguments: str, exit_code: int = 0) -> str:
         """Standard output of a command; of one that fails, standard error."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-        words = ["imaging-reference", *arguments, "--config", str(self.config)]
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (("argv", words), ("stdout", out), ("stderr", err)):
-                patch.setattr(sys, name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = [each.buffer.getvalue().decode() for each in (out, err)]
-        assert (ended.value.code or 0) == exit_code, said[1]
-        return said[1] if exit_code else said[0]
+        code, out, err = called(*arguments, "--config", str(self.config))
+        assert code == exit_code, err
+        return err if exit_code else out
 
     def lines(self, *arguments: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ask(*arguments, "--json").splitlines()]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import resource
-import sys
 import time
 import uuid
 from collections.abc import Iterable
@@ -18,7 +16,6 @@ import pytest
 from confluent_kafka import Producer
 from msgspec.structs import replace
 
-from processors.cli import main
 from processors.settings import printable
 from processors.settings.sections import Completeness, Fhir, Identity, Reports
 from processors.stream import topics
@@ -27,6 +24,7 @@ from tests.builders.goldens import Message, event, g3, g7, rejection, reported
 from tests.builders.images import ct
 from tests.builders.key_objects import PATIENT_SAFETY, QUALITY
 from tests.builders.segmentations import golden_segmentation
+from tests.integration.desk import called
 from tests.integration.hospital import STUDIES, Resources, content_of, instance, morning, undisturbed
 from tests.integration.site import PATIENCE_S, Program, Site, until
 
@@ -123,15 +121,8 @@ class Live:
 
     def diff(self, config: Path, *options: str) -> tuple[int, list[dict[str, Any]], str]:
         """Exit code, lines and what was said beside them."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-        words = ["imaging-reference", "replay-diff", "--config", str(config), "--json", *options]
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (("argv", words), ("stdout", out), ("stderr", err)):
-                patch.setattr(sys, name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = [each.buffer.getvalue().decode() for each in (out, err)]
-        return int(ended.value.code or 0), [json.loads(line) for line in said[0].splitlines()], said[1]
+        code, out, err = called("replay-diff", "--config", str(config), "--json", *options)
+        return code, [json.loads(line) for line in out.splitlines()], err
 
 
 def newest(site: Site) -> dict[bytes, bytes]:
