@@ -255,7 +255,8 @@ class _CopyView:
         if focus.kind is FocusKind.SERIES:
             return [self._key_id(f"series|{focus.value}")]
         if focus.kind is FocusKind.PRESENTATION_STATE:
-            return [self._key_id(f"{GroupKind.PRESENTATION}|{focus.value}")]
+            paths = _state_paths(self.study, focus, self.state.at_home)
+            return [self._key_id(f"{GroupKind.PRESENTATION}|{path}") for path in paths]
         return self._in_frame_of_reference(focus.value)
 
     def _of_group(self, focus: Focus) -> list[str]:
@@ -281,6 +282,17 @@ class _CopyView:
         ]
 
 
+def _state_paths(study: StudyState, focus: Focus, at_home: bool) -> list[str]:
+    """Where the presentation state lies that a focus names: as evidence says, else wherever it arrived in the
+    document's own study (MAPPING 2).
+    """
+    said_study, _, sop_instance_uid = focus.value.split("|")
+    if said_study:
+        return [focus.value]
+    places = sorted(study.places(sop_instance_uid)) if at_home else []
+    return [f"{study.study_instance_uid}|{place}|{sop_instance_uid}" for place in places]
+
+
 def groups_of(content: Document, policy: Policy) -> tuple[ReportedGroup, ...]:
     """The groups that make references: none for a manifest, unless the site wants those."""
     return () if content.manifest and not policy.publish_manifests else content.groups
@@ -297,7 +309,7 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
     withdrawn = earliest(reasons_against_document(study, state, policy.hide_quality_rejections))
     found = {}
     for target in sorted(targets - {own, ""}):
-        present, *former = (_part(content, target, policy) for content in contents)
+        present, *former = (_part(study, content, target, policy) for content in contents)
         found[target] = FragmentReported(
             target,
             present,
@@ -310,10 +322,13 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
     return found
 
 
-def _part(content: Document, target: str, policy: Policy) -> Document:
-    """What of a content concerns another study."""
+def _part(study: StudyState, content: Document, target: str, policy: Policy) -> Document:
+    """What of a content of this study concerns another one."""
     groups = tuple(
-        _group_part(group, target, content, policy)
+        group._replace(
+            items=tuple(item for item in group.items if item.study_instance_uid == target),
+            focus=tuple(told for focus in group.focus for told in _told(study, focus, content, policy)),
+        )
         for group in groups_of(content, policy)
         if group.kind is not GroupKind.SOURCE_ITEM
         and any(item.study_instance_uid == target for item in group.items)
@@ -321,17 +336,17 @@ def _part(content: Document, target: str, policy: Policy) -> Document:
     return content._replace(groups=groups, predecessors=(), rejection=None, problem="")
 
 
-def _group_part(group: ReportedGroup, target: str, content: Document, policy: Policy) -> ReportedGroup:
-    """The group's items of one study; a focus on a group of the document's own series becomes an id."""
+def _told(study: StudyState, focus: Focus, content: Document, policy: Policy) -> list[Focus]:
+    """A focus as another study can follow it: one on a group of the document's own series becomes an id, and
+    a presentation state is told with its place.
+    """
+    if focus.kind is FocusKind.PRESENTATION_STATE:
+        return [focus._replace(value=path) for path in _state_paths(study, focus, at_home=True)]
+    kind, _, suffix = focus.value.partition("|")
+    if focus.kind is not FocusKind.GROUP or kind not in (GroupKind.SOURCE_ITEM, GroupKind.PRESENTATION):
+        return [focus]
     path = content.path
-    focus = []
-    for f in group.focus:
-        kind, _, suffix = f.value.partition("|")
-        if f.kind is FocusKind.GROUP and kind in (GroupKind.SOURCE_ITEM, GroupKind.PRESENTATION):
-            key = identity.document_key(
-                kind, path.study_instance_uid, path.series_instance_uid, canonical_uid_of(content), suffix
-            )
-            f = Focus(FocusKind.REFERENCE, identity.reference_id(key, policy.namespace))  # noqa: PLW2901
-        focus.append(f)
-    items = tuple(item for item in group.items if item.study_instance_uid == target)
-    return group._replace(items=items, focus=tuple(focus))
+    key = identity.document_key(
+        kind, path.study_instance_uid, path.series_instance_uid, canonical_uid_of(content), suffix
+    )
+    return [Focus(FocusKind.REFERENCE, identity.reference_id(key, policy.namespace))]

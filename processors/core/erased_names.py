@@ -91,7 +91,8 @@ def _focused(content: Document) -> Iterator[DocumentPath]:
     for group in content.groups:
         for focus in group.focus:
             if focus.kind is FocusKind.PRESENTATION_STATE:
-                yield DocumentPath(*focus.value.split("|"))
+                study, series, sop = focus.value.split("|")
+                yield DocumentPath(study or content.path.study_instance_uid, series, sop)
 
 
 def _join(effect: Effect, other: Effect) -> None:

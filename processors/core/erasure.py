@@ -313,7 +313,7 @@ def without_erased(study: StudyState, document: Document, stamp: Stamp) -> Docum
     for group in document.groups:
         left = _left(study, group.items, home, stamp)
         if left or not group.items:
-            groups.append(_group(study, group, left, stamp))
+            groups.append(_group(study, group, left, home, stamp))
     stripped = document._replace(
         groups=tuple(groups),
         predecessors=tuple(p for p in document.predecessors if not _gone(study, p, home, stamp)),
@@ -323,11 +323,11 @@ def without_erased(study: StudyState, document: Document, stamp: Stamp) -> Docum
 
 
 def _group(
-    study: StudyState, group: ReportedGroup, items: tuple[ReportedItem, ...], stamp: Stamp
+    study: StudyState, group: ReportedGroup, items: tuple[ReportedItem, ...], home: str, stamp: Stamp
 ) -> ReportedGroup:
     def points_at_erased(focus: Focus) -> bool:
-        path = focus.value.split("|")
-        return focus.kind is FocusKind.PRESENTATION_STATE and is_erased(study, path, stamp.occurred_at_us)
+        state = tuple(focus.value.split("|"))
+        return focus.kind is FocusKind.PRESENTATION_STATE and _gone(study, state, home, stamp)
 
     return group._replace(items=items, focus=tuple(f for f in group.focus if not points_at_erased(f)))
 

@@ -199,7 +199,8 @@ class FocusKind(StrEnum):
     FRAME_OF_REFERENCE = "frame_of_reference"
     """`value` is a UID: the series reference, if exactly one known series of the study has it."""
     PRESENTATION_STATE = "presentation_state"
-    """`value` is `<study>|<series>|<SOP>` of a presentation state: its `pr` reference."""
+    """`value` is `<study>|<series>|<SOP>` of a presentation state: its `pr` reference. Study and series are
+    empty if no evidence names it: resolved as a `ReportedItem` is."""
 
 
 class Focus(NamedTuple):

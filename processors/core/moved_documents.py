@@ -137,14 +137,14 @@ class _Reader:
                     items=tuple(
                         dict.fromkeys(each for item in group.items for each in self._items(item, gone))
                     ),
-                    focus=tuple(self._focus(focus) for focus in group.focus),
+                    focus=tuple(dict.fromkeys(each for focus in group.focus for each in self._focus(focus))),
                 )
                 for group in content.groups
             ),
         )
 
     def _items(self, item: ReportedItem, gone: bool) -> list[ReportedItem]:
-        paths = self._named(item)
+        paths = self._named(DocumentPath(*item[:3]))
         if not paths:
             return [item]
         found = {
@@ -159,9 +159,8 @@ class _Reader:
             for there in sorted(found)
         ]
 
-    def _named(self, item: ReportedItem) -> list[DocumentPath]:
-        """What an item names, if it is to be named otherwise."""
-        path = DocumentPath(*item[:3])
+    def _named(self, path: DocumentPath) -> list[DocumentPath]:
+        """What an item of this path names, if it is to be named otherwise."""
         if path.study_instance_uid and path.series_instance_uid:
             return [path] if path.study_instance_uid in self._studies else []
         sop = path.sop_instance_uid
@@ -172,14 +171,13 @@ class _Reader:
         is_news = self.raw is not self.own or any(self._routes.reach(p) != {p} for p in paths)
         return paths if is_news else []
 
-    def _focus(self, focus: Focus) -> Focus:
+    def _focus(self, focus: Focus) -> list[Focus]:
         if focus.kind not in (FocusKind.SERIES, FocusKind.PRESENTATION_STATE):
-            return focus
+            return [focus]
         names = focus.value.split("|")
-        if names[0] not in self._studies:
-            return focus
-        end = self._routes.end(DocumentPath(*names, *[""] * (3 - len(names))))
-        return focus._replace(value="|".join(end[: len(names)]))
+        paths = self._named(DocumentPath(*names, *[""] * (3 - len(names))))
+        ends = sorted({self._routes.end(path) for path in paths})
+        return [focus._replace(value="|".join(end[: len(names)])) for end in ends] or [focus]
 
 
 def _stamp_of(said: tuple[Stamp, Document]) -> Stamp:

@@ -239,7 +239,8 @@ class StudyState:
                     if focus.kind is FocusKind.FRAME_OF_REFERENCE:
                         marks.add(ANY_FRAME_OF_REFERENCE)
                     elif focus.kind is FocusKind.PRESENTATION_STATE:
-                        marks.add(focus.value.rpartition("|")[2])
+                        said_study, _, sop_instance_uid = focus.value.split("|")
+                        marks |= {sop_instance_uid} if said_study else {sop_instance_uid, ANY_SERIES}
             for mark in marks:
                 self.dependents.setdefault(mark, set()).add(canonical)
 
@@ -283,7 +284,7 @@ class Expectation(NamedTuple):
 NOTHING_EXPECTED = Expectation()
 
 ANY_SERIES = "*"
-"""Mark of documents with an item that no evidence places."""
+"""Mark of documents with an item, or a presentation state, that no evidence places."""
 ANY_FRAME_OF_REFERENCE = "3d"
 """Mark of documents whose focus is whichever series has a frame of reference."""
 

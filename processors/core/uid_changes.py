@@ -204,9 +204,7 @@ def _lies_in(path: DocumentPath, scope: Scope) -> bool:
     """An unknown series may be any."""
     if scope.sop_instance_uid not in ("", path.sop_instance_uid):
         return False
-    if not path.series_instance_uid:
-        return bool(scope.sop_instance_uid) or not scope.series_instance_uid
-    return scope.series_instance_uid in ("", path.series_instance_uid)
+    return not path.series_instance_uid or scope.series_instance_uid in ("", path.series_instance_uid)
 
 
 def _renamed(path: DocumentPath, scope: Scope) -> DocumentPath:

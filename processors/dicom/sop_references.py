@@ -145,11 +145,13 @@ def _in_order(pairs: set[tuple[int, int]]) -> tuple[str, ...]:
 
 
 def _presentation_states(reference: DataSet, evidence: Evidence, reading: Reading) -> list[Focus]:
-    """The nested Referenced SOP Sequence of an image reference (PS3.3 C.18.4)."""
+    """The nested Referenced SOP Sequence of an image reference (PS3.3 C.18.4); writers often leave what it
+    names out of their evidence.
+    """
     found = []
     for nested in items(reference, "ReferencedSOPSequence", reading):
         sop_instance_uid = uid(nested, "ReferencedSOPInstanceUID", reading)
-        place = evidence.get(sop_instance_uid)
-        if place and uid(nested, "ReferencedSOPClassUID", reading) in PRESENTATION_STATES:
+        if sop_instance_uid and uid(nested, "ReferencedSOPClassUID", reading) in PRESENTATION_STATES:
+            place = evidence.get(sop_instance_uid, NOWHERE)
             found.append(Focus(FocusKind.PRESENTATION_STATE, "|".join([*place, sop_instance_uid])))
     return found

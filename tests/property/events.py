@@ -191,7 +191,13 @@ def documents(draw: st.DrawFn) -> DocumentArrived:
 @st.composite
 def key_image_groups(draw: st.DrawFn) -> tuple[ReportedGroup, ...]:
     members = tuple(draw(st.lists(items(), min_size=1, max_size=3)))
-    return (ReportedGroup(GroupKind.KEY_IMAGES, "", Concept(Code("urn:x", "113000")), members),)
+    focus = draw(st.sampled_from(((), (_STATE,), (_UNPLACED_STATE,))))
+    return (ReportedGroup(GroupKind.KEY_IMAGES, "", Concept(Code("urn:x", "113000")), members, focus=focus),)
+
+
+_STATE = Focus(FocusKind.PRESENTATION_STATE, "1.1|2.9|5.1")
+_UNPLACED_STATE = Focus(FocusKind.PRESENTATION_STATE, "||5.1")
+"""No evidence names it. That a document of this name is no presentation state does not matter here."""
 
 
 @st.composite
@@ -203,7 +209,7 @@ def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, .
         Focus(FocusKind.GROUP, "sr-item|1.5.1"),
         Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),
         Focus(FocusKind.SERIES, f"{draw(studies)}|{draw(series)}"),
-        Focus(FocusKind.PRESENTATION_STATE, "1.1|2.9|5.1"),
+        draw(st.sampled_from((_STATE, _UNPLACED_STATE))),
     )
     item = draw(items())
     if draw(st.booleans()):
@@ -298,7 +304,9 @@ class Few:
 
     def document(self, note: bool = False) -> DocumentArrived:
         path = DocumentPath("1.1", DOCUMENT_SERIES, self.random.choice(DOCUMENT_SOPS[:2]))
-        group = ReportedGroup(GroupKind.KEY_IMAGES, "", Concept(Code("urn:x", "113000")), (self.item(),))
+        focus = self.random.choice(((), (_UNPLACED_STATE,)))
+        code = Concept(Code("urn:x", "113000"))
+        group = ReportedGroup(GroupKind.KEY_IMAGES, "", code, (self.item(),), focus=focus)
         title = self.random.choice(("113037", "113039", "REVOKE"))
         rejected = RejectedInstance(*self.random.choice((self.path(), ("", "", "3.1"))))
         document = Document(

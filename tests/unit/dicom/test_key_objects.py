@@ -162,6 +162,7 @@ def test_presentation_states_and_requests() -> None:
     selection.ContentSequence[-1].ReferencedSOPSequence[0].ReferencedSOPSequence = [state]
     series = Dataset()
     series.SeriesInstanceUID, series.ReferencedSOPSequence = "2.999.1.400", [state]
+    assert document(selection).groups[0].focus == (Focus(FocusKind.PRESENTATION_STATE, "||2.999.1.400.1"),)
     selection.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence.append(series)
     request.AccessionNumber = "ACC2"
     selection.ReferencedRequestSequence = [request]

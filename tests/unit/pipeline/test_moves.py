@@ -301,3 +301,12 @@ def test_nobody_is_sent_to_what_was_erased_under_an_old_name(order: tuple[int, .
     site = played([arrived("3.9", study=OTHER, series=MOVED), *(events[n] for n in order)])
     (key_image,) = [each for each in latest(site).values() if each["code"]["coding"][0]["code"] != "113015"]
     assert (key_image["status"], key_image.get("focus")) == ("available", None)
+
+
+def test_an_item_without_evidence_goes_with_what_was_erased_under_an_old_name() -> None:
+    """Though the image came again, after its erasure, and lies in the document's own study now."""
+    named = document(key_images(item("3.1", study="", series="")), study=OTHER)
+    gone = erased(DocumentPath(STUDY, SERIES, "3.1"), 5)
+    events = [reported(named, 1), arrived("3.1", at_s=7), gone, SERIES_TO_OTHER]
+    for order in permutations(events):
+        assert listed(played(order)) == [("113015", OTHER, MOVED, ["3.1"])]
