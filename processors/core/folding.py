@@ -71,7 +71,7 @@ def _ignore_erased(study: StudyState, event: Any, origin: Origin) -> Effect:
     effect = Effect(erasure.ERASED)
     if isinstance(event, InstanceArrived | DocumentArrived) and erasure.expect(study, event):
         series = study.series[event.series_instance_uid]
-        effect.now_series.add(event.series_instance_uid)
+        effect.now_unless_open.add(event.series_instance_uid)
         effect.completed = series.seen > 0 and series.expected_count == series.seen
     if isinstance(event, DocumentArrived):
         _apply_commands(study, event.document, event.stamp, effect)
@@ -185,7 +185,7 @@ def _fold_completion(study: StudyState, event: SeriesCompleted, origin: Origin, 
     if known == (series.completed, series.expected):
         return Effect(DUPLICATE)
     series.touched = True
-    effect = Effect(APPLIED, now_series={event.series_instance_uid})
+    effect = Effect(APPLIED, now_unless_open={event.series_instance_uid})
     expected = series.expected_count
     effect.completed = series.seen > 0 and (expected is None or series.seen >= expected)
     return effect

@@ -321,6 +321,10 @@ class Effect:
     new_instance: bool = False
     now_series: set[str] = field(default_factory=set)
     """Series to evaluate without waiting, if they were published before."""
+    now_unless_open: set[str] = field(default_factory=set)
+    """The same, but where images wait for a rule, this waits with them: something was told of completeness,
+    which a list may depend on, and none holds yet (CONTRACT 4).
+    """
     now_documents: set[str] = field(default_factory=set)
     """Canonical UIDs to evaluate without waiting."""
     erased_documents: set[str] = field(default_factory=set)

@@ -49,6 +49,8 @@ class Work:
     closed: dict[str, Rule] = field(default_factory=dict)
     """Series UID → the rule that closed it."""
     series: set[str] = field(default_factory=set)
+    unless_open: set[str] = field(default_factory=set)
+    """Series to look at, too, unless a clock of theirs runs."""
     documents: set[str] = field(default_factory=set)
     """Canonical UIDs."""
     erased: set[str] = field(default_factory=set)
@@ -75,7 +77,9 @@ class Work:
         return not (touched or self.expired or self.everything)
 
     def note(self, effect: Effect, origin: Origin) -> None:
-        self.noted = True
+        is_more = bool(effect.now_series or effect.now_documents or effect.now_selections)
+        self.noted = self.noted or is_more or not effect.now_unless_open
+        self.unless_open |= effect.now_unless_open
         self.series |= effect.now_series
         self.documents |= effect.now_documents | effect.erased_documents
         self.erased |= effect.erased_documents
@@ -83,9 +87,17 @@ class Work:
         self.everything = self.everything or effect.now_all
         self.messages += [(message, origin) for message in effect.messages]
 
+    def let_wait(self) -> None:
+        """What was told of series that are open by now waits for their clocks."""
+        known = self.study.series
+        closed = {uid for uid in self.unless_open if uid in known and known[uid].first_ms is None}
+        self.series |= closed
+        self.noted = self.noted or bool(closed)
+
     def settle(self) -> None:
         """What was to be looked at was; messages and views are for the end of the step."""
         self.closed, self.expired, self.everything, self.noted = {}, [], False, False
+        self.unless_open = set()
         self.series, self.documents, self.erased, self.selections = set(), set(), set(), set()
 
 
@@ -99,6 +111,7 @@ class Evaluator:
         """Publish what changed. Waiting is counted from the input's time, ages from `now_ms`."""
         own, moves = work.study, work.home.moves
         is_moved = moves.concern(own.study_instance_uid)
+        work.let_wait()
         work.everything |= is_moved and work.noted
         if work.is_idle:
             return

@@ -138,7 +138,7 @@ def test_what_closes_a_series_at_once(before: list[object], event: object, compl
 
 def test_another_completion_is_a_reason_to_look_at_a_published_series() -> None:
     effect = effect_of(study_of(arrived(), completed(1)), completed(2, 7))
-    assert (effect.completed, effect.now_series) == (False, {SERIES})
+    assert (effect.completed, effect.now_unless_open) == (False, {SERIES})
 
 
 def test_a_sop_uid_in_two_series_is_in_both_with_a_warning() -> None:

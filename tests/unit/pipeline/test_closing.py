@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.unit.pipeline.site import (
     facts,
     image,
     numbers,
+    resources,
 )
 
 HOME = home_of(STUDY, PARTITIONS)
@@ -78,6 +79,45 @@ def test_a_completion_with_fewer_seen_than_expected_waits_for_the_rest() -> None
     assert closed(site) == []
     site.send(image(2))
     assert closed(site) == [("counted", 2)]
+
+
+LATE = (image(2), image(3), event("series.completed", at="10:01:00", expected=4))
+
+
+@pytest.mark.parametrize("order", list(permutations(LATE)))
+def test_a_completion_that_announces_more_lets_late_images_wait_for_a_rule(order: tuple[bytes, ...]) -> None:
+    site = Site()
+    site.send(image(1))
+    site.wait(3600)
+    for value in order:
+        site.send(value)
+        assert closed(site) == [("quiet", 1)], "3 of 4 were seen"
+        site.wait(1)
+    site.send(image(4))
+    assert closed(site) == [("quiet", 1), ("counted", 4)]
+
+
+@pytest.mark.parametrize("order", list(permutations(LATE)))
+def test_late_images_that_are_not_all_that_was_announced_wait_their_quiet_time(
+    order: tuple[bytes, ...],
+) -> None:
+    site = Site()
+    site.send(image(1))
+    site.wait(3600)
+    site.send(*order)
+    site.wait(9.999)
+    assert closed(site) == [("quiet", 1)]
+    site.wait(0.001)
+    assert closed(site) == [("quiet", 1), ("quiet", 3)]
+
+
+def test_a_completion_that_announces_more_takes_back_that_a_list_is_complete() -> None:
+    """Nothing waits: what it changes by itself is said at once."""
+    site = Site(Policy(series_instances="omit_when_complete"))
+    site.send(image(1), event("series.completed"))
+    assert ["instance" in each for each in resources(site.outputs)] == [False]
+    site.send(event("series.completed", at="10:01:00", expected=2))
+    assert ["instance" in each for each in resources(site.outputs)] == [False, True]
 
 
 def test_a_completion_of_a_series_without_images_closes_nothing() -> None:

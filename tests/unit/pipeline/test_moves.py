@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processors.core.corrections import InstanceErased, Scope, UidChanged
-from processors.core.events import DocumentPath, Focus, FocusKind, SeriesHeader
+from processors.core.events import DocumentPath, Focus, FocusKind, SeriesCompleted, SeriesHeader
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import (
@@ -209,6 +209,18 @@ def test_late_images_of_a_moved_series_are_published_at_their_pace() -> None:
     [found] = [r for r in resources(site.outputs) if r["studyUid"] == OTHER]
     assert [i["uid"] for i in found["instance"]] == [f"3.{n}" for n in range(1, 8)]
     assert found["meta"]["versionId"] == "2"
+
+
+def test_late_images_of_a_moved_study_wait_though_more_are_announced() -> None:
+    same = changed(Scope(STUDY, SERIES), Scope(STUDY, "2.9"))
+    site = played([arrived(), same])
+    site.wait(400)
+    tell(site, arrived("3.2"))
+    before = len(site.outputs)
+    tell(site, SeriesCompleted(STUDY, SERIES, stamp(9), 3))
+    assert site.outputs[before:] == []
+    site.wait(400)
+    assert listed(site) == [("113015", STUDY, "2.9", ["3.1", "3.2"])]
 
 
 def test_what_a_moved_document_cannot_place_is_given_up_once() -> None:
