@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -80,11 +81,25 @@ class Broker:
         )
 
 
+class Place(NamedTuple):
+    """Where a broker is: its two ports, and the cluster's id."""
+
+    port: int
+    controller: int
+    cluster: str
+
+
+def an_id() -> str:
+    """As Kafka writes them. The first letter is fixed, since a leading "-" would be taken for an option."""
+    return f"M{base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]}"
+
+
 class KRaftBroker(Broker):
     """One broker and controller in one JVM, with its data under `folder`.
 
-    `more`: further properties, the port as `{port}`, which win over those above; `format_with`: further
-    arguments of `kafka-storage format`; `client`: how to reach it, beside the address.
+    `more`: further properties, the port as `{port}`, which win over those above; `format_with`: who is in the
+    quorum, and further arguments of `kafka-storage format`; `client`: how to reach it, beside the address;
+    `place`: where it is, of a cluster; `heap_mib`: of its JVM.
     """
 
     def __init__(
@@ -92,12 +107,15 @@ class KRaftBroker(Broker):
         jars: Path,
         folder: Path,
         more: str = "",
-        format_with: Sequence[str] = (),
+        format_with: Sequence[str] = ("--standalone",),
         client: Mapping[str, str | int | float | bool] | None = None,
+        place: Place | None = None,
+        heap_mib: int = 768,
     ) -> None:
-        port, controller = free_port(), free_port()
+        place = place or Place(free_port(), free_port(), an_id())
+        port, controller = place.port, place.controller
         super().__init__(f"127.0.0.1:{port}")
-        self._java = [java(), "-Xmx768m", "-cp", f"{jars}/*"]
+        self._java = [java(), f"-Xmx{heap_mib}m", "-cp", f"{jars}/*"]
         self._properties = folder / "server.properties"
         self._log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,14 +123,11 @@ class KRaftBroker(Broker):
         text = _PROPERTIES + more  # of two lines for one property Java takes the later
         text = text.format(port=port, controller=controller, logs=folder / "logs")
         self._properties.write_text(text, encoding="ascii")
-        # The first letter is fixed, since a leading "-" would be taken for an option.
-        cluster = f"M{base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]}"
         tool = [
             "kafka.tools.StorageTool",
             "format",
-            "--standalone",
             "-t",
-            cluster,
+            place.cluster,
             "-c",
             str(self._properties),
             *format_with,
@@ -126,10 +141,18 @@ class KRaftBroker(Broker):
 
     def start(self) -> None:
         """Returns when the broker answers; raises NoBroker with the end of its log if it does not."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
+        """One of a cluster answers only once most of them run."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._java, "kafka.Kafka", str(self._properties)], stdout=log, stderr=subprocess.STDOUT
             )
+
+    def await_answer(self) -> None:
+        assert self._process is not None
         until = time.monotonic() + START_S
         while not answers(self.bootstrap, more=self._client):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -137,9 +160,14 @@ class KRaftBroker(Broker):
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
+            self.begin_to_stop(how)
             self._process.wait()
             self._process = None
+
+    def begin_to_stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """A broker that is told to stop hands over what it leads, which takes a while; `stop` awaits it."""
+        assert self._process is not None
+        self._process.send_signal(how)
 
 
 def answers(

@@ -164,7 +164,7 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
         _jars(),
         folder,
         _PROPERTIES.replace("FOLDER", str(folder)),
-        ["--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={PASSWORD}]"],
+        ["--standalone", "--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={PASSWORD}]"],
         _client(ADMIN, PASSWORD, ca),
     )
     broker.start()
