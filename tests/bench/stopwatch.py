@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import NamedTuple
+
+from tests.peak import peak_kib
 
 
 class Taken(NamedTuple):
@@ -34,16 +35,10 @@ class Stopwatch:
         """The last call counts."""
         assert self._began is not None
         seconds, cpu_s = time.monotonic() - self._began[0], time.process_time() - self._began[1]
-        self._taken = Taken(seconds, cpu_s, _peak_kib() / 1024)
+        self._taken = Taken(seconds, cpu_s, peak_kib() / 1024)
 
     def tell(self) -> None:
         sys.stdout.write(json.dumps(self._taken) + "\n")
-
-
-def _peak_kib() -> int:
-    """Of this program (Linux); `getrusage` counts what its parent held when it was forked, too."""
-    status = Path("/proc/self/status").read_text("ascii")
-    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def told(line: str) -> Taken:

@@ -6,7 +6,6 @@ Rules of this file: what must hold of any input whatever; the limits are kept by
 from __future__ import annotations
 
 import json
-import resource
 import time
 import traceback
 import warnings
@@ -20,6 +19,7 @@ from processors.settings import load
 from tests.builders.goldens import ENVIRONMENT, arrivals
 from tests.builders.images import ct
 from tests.fuzz.mutants import Mutant
+from tests.peak import peak_kib
 
 CPU_S = 2.0
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -56,7 +56,7 @@ class Trial:
         self.slowest_s = max(self.slowest_s, took_s)
         if problem is None and took_s > CPU_S:
             problem = f"took {took_s:.1f} s"
-        if problem is None and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MEMORY_BYTES:
+        if problem is None and peak_kib() * 1024 > MEMORY_BYTES:
             problem = "memory: the process grew beyond its limit"
         return problem
 
