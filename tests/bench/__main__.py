@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _on_a_broker(bootstrap: str, folder: Path, options: argparse.Namespace) -> None:
     if options.peers:
-        field = field_of(bootstrap, folder, options.jobs.split(","))
+        field = field_of(bootstrap, folder, options.jobs.split(","), options.patience)
         load = Load(max(1, options.events // SMALL), SMALL)
         _say_all(rotation_lines(field, load, options.rounds, options.live))
         if options.growth:
@@ -85,6 +85,7 @@ def _options() -> argparse.ArgumentParser:
     peers.add_argument("--jobs", default="ours,kafka-streams,quix", help="which of them")
     peers.add_argument("--live", type=float, default=15, help="seconds at half load for p50 and p99; 0: none")
     peers.add_argument("--growth", type=int, default=0, help="most events of the growth runs; 0: none")
+    peers.add_argument("--patience", type=float, default=900, help="seconds until a run is given up")
     year = parser.add_argument_group("a hospital's year instead, without a broker")
     year.add_argument("--year", action="store_true")
     year.add_argument("--scale", type=float, default=0.01, help="share of the year's studies, up to 1")

@@ -28,7 +28,7 @@ from tests.bench.jobs import QUIET_S, Job, KafkaStreams, Ours, Quix, built_kafka
 from tests.bench.load import Form, Load, formed, in_form, numbered
 from tests.bench.processes import BEGAN, Processes
 from tests.bench.rounds import Rounds
-from tests.bench.seen import Seen
+from tests.bench.seen import Outlasted, Seen
 from tests.integration.site import ROOT, Site
 
 WARM = 20
@@ -55,20 +55,22 @@ class Lag(NamedTuple):
 
 
 class Field:
-    """One broker's inputs and runs. `jobs` by the order in which they take turns."""
+    """One broker's inputs and runs. `jobs` by the order in which they take turns; a run that takes longer
+    than `patience_s` is given up.
+    """
 
-    def __init__(self, bootstrap: str, folder: Path, jobs: Sequence[Job]) -> None:
-        self._bootstrap, self._folder, self.jobs = bootstrap, folder, jobs
+    def __init__(self, bootstrap: str, folder: Path, jobs: Sequence[Job], patience_s: float) -> None:
+        self._bootstrap, self._folder, self.jobs, self._patience_s = bootstrap, folder, jobs, patience_s
         self._numbers = count(1)
         self._inputs: dict[tuple[Load, Form], str] = {}
         self._rounds: dict[Load, Rounds] = {}
 
     def run(self, job: Job, load: Load) -> Ran:
-        """A backlog, read as fast as the job can."""
+        """A backlog, read as fast as the job can. Raises Outlasted."""
         topic = self._input(load, job.form)
         site = self._site()
         with Processes(job.commands(site, topic), ROOT, site.folder / "log") as processes:
-            seen = Seen(site, job, load)
+            seen = Seen(site, job, load, self._patience_s)
             seen.wait(processes)
             began = processes.heard[BEGAN]
             cpu_s, took_s = processes.cpu_s() - began.cpu_s, seen.at - began.at
@@ -92,8 +94,8 @@ class Field:
             for _, study, value in numbered(warm):
                 put(producer, topic, *in_form(job.form, study, value), time.time_ns() // 1_000_000)
             producer.flush(60)
-            Seen(site, job, warm).wait(processes, beat)
-            seen = Seen(site, job, load)
+            Seen(site, job, warm, self._patience_s).wait(processes, beat)
+            seen = Seen(site, job, load, self._patience_s)
             told = {
                 "bootstrap": self._bootstrap,
                 "topic": topic,
@@ -146,7 +148,7 @@ class Field:
 # ---- the report ------------------------------------------------------------------------------------------
 
 
-def field_of(bootstrap: str, folder: Path, wanted: Sequence[str]) -> Field:
+def field_of(bootstrap: str, folder: Path, wanted: Sequence[str], patience_s: float) -> Field:
     """All jobs, or those of `ours`, `kafka-streams`, `quix`; what they need is built first."""
     jobs: list[Job] = []
     if "ours" in wanted:
@@ -156,23 +158,34 @@ def field_of(bootstrap: str, folder: Path, wanted: Sequence[str]) -> Field:
         jobs += [KafkaStreams(classes, 1), KafkaStreams(classes, 2)]
     if "quix" in wanted:
         jobs.append(Quix(installed_quix(folder)))
-    return Field(bootstrap, folder, jobs)
+    return Field(bootstrap, folder, jobs, patience_s)
 
 
 def rotation_lines(field: Field, load: Load, rounds: int, live_s: float) -> Iterator[str]:
-    """Each job in turn, so many times, then live; a Markdown table."""
+    """Each job in turn, so many times, then live: a line a run, then a Markdown table of all."""
     yield f"{load.events} events, {load.series} series of {load.instances}, {rounds} rounds in rotation"
+    yield ""
+    passed: list[Ran] = []
+    ran: dict[Job, list[Ran]] = {job: [] for job in field.jobs}
+    outlasted: dict[Job, str] = {}
+    for _ in range(rounds):
+        passed.append(field.passthrough(load))
+        yield f"passthrough: {_figures(passed[-1:])}"
+        for job in field.jobs:
+            if job not in outlasted:
+                try:
+                    ran[job].append(field.run(job, load))
+                except Outlasted as failed:
+                    outlasted[job] = str(failed)
+                yield f"{job.name}: {outlasted.get(job) or _figures(ran[job][-1:])}"
     yield ""
     yield "| job | thousand events/s | CPU s a million | peak MiB | early | at events/s | p50 ms | p99 ms |"
     yield "|---|---|---|---|---|---|---|---|"
-    passed: list[Ran] = []
-    ran: list[list[Ran]] = [[] for _ in field.jobs]
-    for _ in range(rounds):
-        passed.append(field.passthrough(load))
-        for runs, job in zip(ran, field.jobs, strict=True):
-            runs.append(field.run(job, load))
     yield f"| passthrough | {_figures(passed)} | – | – | – |"
-    for job, runs in zip(field.jobs, ran, strict=True):
+    for job, runs in ran.items():
+        if job in outlasted:
+            yield f"| {job.name} | {outlasted[job]} | – | – | – | – | – | – |"
+            continue
         lag = field.live(job, median(each.rate for each in runs) / 2, live_s) if live_s else None
         late = f"{lag.rate:.0f} | {lag.p50_ms:.0f} | {lag.p99_ms:.0f}" if lag else "– | – | –"
         yield f"| {job.name} | {_figures(runs)} | {late} |"
@@ -188,7 +201,11 @@ def growth_lines(field: Field, most: int, events: int) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for load in (*by_events, *by_instances):
         for job in field.jobs:
-            yield f"| {job.name} | {load.events} | {load.instances} | {_figures([field.run(job, load)])} |"
+            try:
+                figures = _figures([field.run(job, load)])
+            except Outlasted as failed:
+                figures = f"{failed} | – | – | –"
+            yield f"| {job.name} | {load.events} | {load.instances} | {figures} |"
 
 
 def _figures(runs: Sequence[Ran]) -> str:

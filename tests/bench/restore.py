@@ -17,7 +17,8 @@ from tests.bench.inputs import fill
 from tests.bench.jobs import Ours
 from tests.bench.load import Load, formed
 from tests.bench.processes import READY, Processes
-from tests.bench.seen import PATIENCE_S, Seen
+from tests.bench.rounds import PATIENCE_S
+from tests.bench.seen import Seen
 from tests.integration.site import ROOT, Site
 
 INPUT = "restore-input"
@@ -31,7 +32,7 @@ def restore_lines(bootstrap: str, folder: Path, instances: int) -> Iterator[str]
     fill(bootstrap, INPUT, load.events, formed(load, job.form))
     commands, log = job.commands(site, INPUT), site.folder / "log"
     with Processes(commands, ROOT, log) as processes:
-        Seen(site, job, load).wait(processes)
+        Seen(site, job, load, PATIENCE_S).wait(processes)
         yield f"{load.events} instances of {load.series} series, peak {processes.peak_mib():.0f} MiB"
     yield _ready(commands, log, "with its folder")
     shutil.rmtree(site.settings.state.dir)

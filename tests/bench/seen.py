@@ -15,14 +15,16 @@ from tests.bench.load import Load, series_uid
 from tests.bench.processes import Processes
 from tests.integration.site import Site
 
-PATIENCE_S = 900.0
-"""A run that takes longer hangs."""
+
+class Outlasted(Exception):
+    """A job did not end within the patience; the text says how far it came."""
 
 
 class Seen:
-    """What a reader of a job's output has seen of a load."""
+    """What a reader of a job's output has seen of a load, for at most `patience_s`."""
 
-    def __init__(self, site: Site, job: Job, load: Load) -> None:
+    def __init__(self, site: Site, job: Job, load: Load, patience_s: float) -> None:
+        self._patience_s = patience_s
         own = {
             "group.id": f"{site.suffix}-reader",
             "isolation.level": "read_committed",
@@ -40,12 +42,16 @@ class Seen:
         """Monotonic time of the last one."""
 
     def wait(self, processes: Processes, beat: Callable[[], None] = lambda: None) -> None:
-        """Until every series was seen whole; raises AssertionError if one has too many, or a process ends."""
-        until = time.monotonic() + PATIENCE_S
+        """Until every series was seen whole. Raises AssertionError if one has too many or a process ends,
+        Outlasted.
+        """
+        until = time.monotonic() + self._patience_s
         while len(self.whole_at) < len(self._wanted):
             processes.check()
             beat()
-            assert time.monotonic() < until, f"{self._job.name}: {len(self.whole_at)} of {len(self._wanted)}"
+            if time.monotonic() >= until:
+                done = f"{len(self.whole_at)} of {len(self._wanted)} series"
+                raise Outlasted(f"given up after {self._patience_s:.0f} s at {done}")
             for message in self._consumer.consume(1_000, 0.02):
                 assert message.error() is None
                 self._take(message.key() or b"", message.value() or b"")
