@@ -73,7 +73,7 @@ class Loop:
         interval_ms = int(wiring.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
         self._turn_s = interval_ms / 1000 / TURNS_A_POLL_INTERVAL
         self._appetite = Appetite(wiring.poll_records)
-        self._commits = Commits(wiring.commit_interval_ms / 1000)
+        self._commits = Commits(wiring.commit_interval_ms / 1000, wiring.poll_ms / 1000)
         self._tick_at = 0.0
         self._aborted_in_a_row = 0
         self._started = False
@@ -161,13 +161,14 @@ class Loop:
 
     def _work(self) -> None:
         asked = self._appetite.records
-        records = self._reader.poll(asked, self._patience())
+        records = self._reader.poll(asked, self._commits.patience_s())
         self._commits.polled(len(records), asked)
         if records:
             self._wiring.steps("after_poll")
             self._fold(records)
         if self._assignment.ready:
-            self._tick()
+            if self._transaction.opened_at is None or self._due():
+                self._tick()  # what closes now is seen with this commit, not with the next
             if not records:
                 self._pass_marks()
             if self._due():
@@ -207,11 +208,6 @@ class Loop:
             if time.monotonic() > until:
                 break
 
-    def _patience(self) -> float:
-        """Until the open transaction is due, at most a poll's length."""
-        poll_s, opened = self._wiring.poll_ms / 1000, self._transaction.opened_at
-        return poll_s if opened is None else min(poll_s, self._commits.left_s(opened))
-
     # ---- folding ----------------------------------------------------------------------------------------
 
     def _fold(self, records: Sequence[Record]) -> None:
@@ -225,12 +221,13 @@ class Loop:
             step = self._topology.process(self._batch.read(part), _now_ms())
             self._write(step, part.end - start)
             start = part.end
-            if self._due():
-                self._commit()
-            if start < len(records) and time.monotonic() >= until:
-                self._commit()
-                self._reader.rewind()
-                break
+            if start < len(records):
+                over = time.monotonic() >= until
+                if over or self._due():
+                    self._commit()
+                if over:
+                    self._reader.rewind()
+                    break
         self._appetite.note(start, len(records))
 
     def _write(self, step: Step, records: int) -> None:
@@ -290,8 +287,7 @@ class Loop:
     # ---- committing -------------------------------------------------------------------------------------
 
     def _due(self) -> bool:
-        opened = self._transaction.opened_at
-        return opened is not None and not self._commits.left_s(opened)
+        return self._transaction.opened_at is not None and not self._commits.left_s()
 
     def _commit(self, patience_s: float | None = None) -> None:
         if self._transaction.opened_at is None:
@@ -303,6 +299,7 @@ class Loop:
         group = self._consumer.consumer_group_metadata()
         began = time.monotonic()
         positions = self._transaction.commit(offsets, group, patience_s)
+        self._commits.committed()
         self._batch.tell(time.monotonic() - began)
         self.records += self._batch.records
         self._aborted_in_a_row = 0

@@ -6,6 +6,7 @@ Rules of this file: time and counts; no Kafka. A record of an image takes micros
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -59,15 +60,27 @@ class Appetite:
 
 
 class Commits:
-    """When a transaction is due: `interval_s` after it was opened, BEHIND_S while there is a backlog."""
+    """When a transaction is due: `interval_s` after the last one, BEHIND_S while there is a backlog. So the
+    first record after a silence is committed at once, and what comes meanwhile goes together.
+    `poll_s`: how long to wait for records at most.
+    """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, poll_s: float) -> None:
         self._usual_s = self._interval_s = interval_s
+        self._poll_s = poll_s
+        self._last_at = -math.inf
 
     def polled(self, records: int, asked: int) -> None:
         """As many as were asked for: more are waiting."""
         self._interval_s = max(self._usual_s, BEHIND_S) if records >= asked else self._usual_s
 
-    def left_s(self, opened_at: float) -> float:
-        """Until the transaction that was opened then (`time.monotonic`) is due, or 0."""
-        return max(0.0, opened_at + self._interval_s - time.monotonic())
+    def committed(self) -> None:
+        self._last_at = time.monotonic()
+
+    def left_s(self) -> float:
+        """Until the next one is due, or 0."""
+        return max(0.0, self._last_at + self._interval_s - time.monotonic())
+
+    def patience_s(self) -> float:
+        """How long to wait for records: not beyond the next transaction."""
+        return min(self._poll_s, self.left_s() or self._poll_s)

@@ -36,14 +36,20 @@ def test_a_transaction_is_due_after_its_interval_and_later_while_more_is_waiting
 ) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    commits = Commits(0.25)
-    assert commits.left_s(100.0) == 0.25
+    commits = Commits(0.25, 0.05)
+    assert commits.left_s() == 0, "the first record waits for nothing"
+    commits.committed()
+    assert commits.left_s() == 0.25
+    assert commits.patience_s() == 0.05
+    now = 100.21
+    assert commits.patience_s() == pytest.approx(0.04)
     commits.polled(1_000, 1_000)
-    assert commits.left_s(100.0) == BEHIND_S
+    assert commits.left_s() == pytest.approx(BEHIND_S - 0.21)
     now = 100.25
-    assert commits.left_s(100.0) > 0
+    assert commits.left_s() > 0
     commits.polled(999, 1_000)
-    assert commits.left_s(100.0) == 0
+    assert commits.left_s() == 0
+    assert commits.patience_s() == 0.05
     now = 200.0
     commits.polled(1_000, 1_000)
-    assert commits.left_s(100.0) == 0, "it ends, however much is waiting"
+    assert commits.left_s() == 0, "it ends, however much is waiting"
