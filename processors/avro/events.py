@@ -22,7 +22,12 @@ TOPIC = "dicom-instances"
 
 def decode_event(value: bytes) -> dict[str, Any]:
     """Members that are said; `document` is bytes. Raises Refused(undecodable_record)."""
-    return _members(_codec().decode(value))
+    return _members(decode_record(value))
+
+
+def decode_record(value: bytes) -> dict[str, Any]:
+    """All members as they were written, null where nothing is said. Raises Refused(undecodable_record)."""
+    return _codec().decode(value)
 
 
 def decode_registered(framed: Framed, writers: Writers) -> dict[str, Any] | bytes:

@@ -14,6 +14,7 @@ from processors.core.policy import Policy
 from processors.core.runs import fold_run
 from processors.core.study import count_inputs
 from processors.pipeline.batch import Batch
+from processors.pipeline.decode import record_of
 from processors.pipeline.evaluation import Work
 from processors.pipeline.record_folding import RecordFold
 from processors.pipeline.records import Record
@@ -33,7 +34,7 @@ class Columns:
 
     def take_all(self, records: Iterable[Record], batch: Batch) -> None:
         """Fold or forward them, in order."""
-        portion = Portion()
+        portion = Portion(record_of)
         for record in records:
             topic, partition, _, _, _, value, headers = record
             here = partition == batch.place[1] and topic == batch.place[0] != self._intake_topic
@@ -55,7 +56,7 @@ class Columns:
         if batch.is_odd(min(times_ms)) or batch.is_odd(max(times_ms)):
             for record in records:
                 self._one.take(record, batch)
-            return Portion()
+            return Portion(record_of)
         if max(times_ms) > batch.now_ms:
             times_ms = [batch.time_of(t, portion.occurred_at_us(n)) for n, t in enumerate(times_ms)]
         for uid, found in portion.by_study().items():
@@ -69,7 +70,7 @@ class Columns:
                 self._take_study(work, found, portion, records, times_ms, batch)
         batch.offset = records[-1].offset
         batch.high_ms = max(batch.high_ms, *times_ms)
-        return Portion()
+        return Portion(record_of)
 
     def _take_study(
         self,

@@ -7,9 +7,9 @@ Rules of this file: the first bytes decide, then the content type; reading is do
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from processors.avro.events import decode_event, decode_registered
+from processors.avro.events import decode_event, decode_record, decode_registered
 from processors.avro.framing import is_single_object
 from processors.avro.registered import Framed, Writers, framed_for_registry, known
 from processors.core.corrections import AnyEvent
@@ -103,6 +103,14 @@ class Decoder:
             return event_of_json(fields.dataset, stamp, self._policy, dated=True, expected=expected)
         data = self._claim_checks.fetch(fields.uri or "", self._policy.max_object_bytes)
         return event_of_object(data, stamp, self._policy, dated=True, expected=expected)
+
+
+def record_of(value: bytes) -> dict[str, Any] | None:
+    """The members of an Avro value as they were written; None for any other, or one that cannot be read."""
+    try:
+        return decode_record(value) if is_single_object(value) else None
+    except Refused:
+        return None
 
 
 def split_event_file(data: bytes) -> list[bytes]:

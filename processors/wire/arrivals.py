@@ -7,6 +7,7 @@ to the way that takes one record at a time, which gives the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from hashlib import sha256
@@ -18,7 +19,14 @@ from processors.core.runs import Run
 from processors.core.vocabulary import REPORTS
 from processors.errors import Refused
 from processors.wire import uids
-from processors.wire.event_fields import NO_ARRIVAL, ArrivalFields, MendedFields, TypedFields, arrival_fields
+from processors.wire.event_fields import (
+    NO_ARRIVAL,
+    ArrivalFields,
+    MendedFields,
+    TypedFields,
+    arrival_fields,
+    arrival_from_record,
+)
 from processors.wire.series_fields import SERIES_FIELDS, header_of
 from processors.wire.uids import Warnings, once
 
@@ -147,6 +155,9 @@ def dropped(fields: TypedFields) -> Warnings:
 # ---- in columns ------------------------------------------------------------------------------------------
 
 
+RecordOf = Callable[[bytes], Mapping[str, Any] | None]
+
+
 class StudyArrivals:
     """Positions in a portion of what is of one study."""
 
@@ -160,11 +171,14 @@ class StudyArrivals:
 
 
 class Portion:
-    """Arrivals read in a row, before it is known what they are of."""
+    """Arrivals read in a row, before it is known what they are of. `record_of` reads a value that is no JSON:
+    its members, or None if it cannot.
+    """
 
-    __slots__ = ("_fields", "_values")
+    __slots__ = ("_fields", "_record_of", "_values")
 
-    def __init__(self) -> None:
+    def __init__(self, record_of: RecordOf) -> None:
+        self._record_of = record_of
         self._fields: list[ArrivalFields] = []
         self._values: list[bytes] = []
 
@@ -172,6 +186,17 @@ class Portion:
         """False: it is no arrival with typed fields, or a bad one, and not in the portion."""
         try:
             self._fields.append(arrival_fields(value))
+        except NO_ARRIVAL:
+            return self._add_record(value)
+        self._values.append(value)
+        return True
+
+    def _add_record(self, value: bytes) -> bool:
+        try:
+            record = self._record_of(value)
+            if record is None:
+                return False
+            self._fields.append(arrival_from_record(record))
         except NO_ARRIVAL:
             return False
         self._values.append(value)

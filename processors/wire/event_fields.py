@@ -132,6 +132,11 @@ def from_mapping(members: Mapping[str, Any]) -> EventFields:
         return mend(members)
 
 
+def arrival_from_record(members: Mapping[str, Any]) -> ArrivalFields:
+    """As `arrival_fields` of an Avro record; a null is nothing said."""
+    return msgspec.convert(members, ArrivalFields)
+
+
 def mend(members: Mapping[str, Any]) -> MendedFields:
     """Keep what fits its field; raises as `decode` where a required one does not."""
     kept: dict[str, Any] = {"event": _name(members.get("event"))}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import cycle
 
 import pytest
 
+from processors.avro.events import encode_event
 from processors.core.policy import Policy
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputTopic, Record
 from processors.wire import state
+from processors.wire.json_text import load
 from tests.unit.pipeline.site import (
     INTAKE,
     REPORTS,
@@ -188,3 +191,20 @@ def test_a_site_may_be_of_one_partition() -> None:
     site = Site(Policy(), partitions=1)
     site.send(image(1))
     assert numbers(site.wait(10)) == [[1]]
+
+
+@pytest.mark.parametrize("forms", [(True,), (True, False)], ids=["all", "every other"])
+def test_arrivals_in_avro_are_folded_as_those_in_json_are(forms: tuple[bool, ...]) -> None:
+    """With one that is read one by one, since a number of it is dropped, and one that comes twice."""
+    values = [*(image(n) for n in range(1, 8)), image(8, number_of_frames=0), image(3), image(9)]
+    mixed = [
+        encode_event(load(v)) if in_avro else v for v, in_avro in zip(values, cycle(forms), strict=False)
+    ]
+    sites = Site(), Site()
+    for site, sent in zip(sites, (values, mixed), strict=True):
+        site.send(*sent)
+        site.wait(3_600)
+    one, other = sites
+    assert resources(one.outputs) == resources(other.outputs)
+    assert one.member.dispositions == other.member.dispositions
+    assert numbers(one.outputs) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from processors.wire import arrivals, event_fields, json_events
-from processors.wire.arrivals import DIGEST_SIZE, Portion
-from processors.wire.json_text import dump
+from processors.avro.events import encode_event
+from processors.dicom import ReadingPolicy
+from processors.pipeline.decode import Decoder, record_of
+from processors.pipeline.records import Record
+from processors.wire import arrivals
+from processors.wire.arrivals import Portion
+from processors.wire.json_text import dump, load
 from tests.unit.wire.test_json_events import FULL
 
 PLAIN = {name: value for name, value in FULL.items() if name != "number_of_series_related_instances"}
@@ -21,8 +25,16 @@ def value(number: int = 1, **changes: Any) -> bytes:
     return dump({**PLAIN, **own, **changes})
 
 
+def in_avro(json_value: bytes) -> bytes:
+    return encode_event(load(json_value))
+
+
+def as_it_is(json_value: bytes) -> bytes:
+    return json_value
+
+
 def portion_of(*values: bytes) -> Portion:
-    portion = Portion()
+    portion = Portion(record_of)
     assert all(map(portion.add, values))
     return portion
 
@@ -36,8 +48,9 @@ def portion_of(*values: bytes) -> Portion:
         {"number_of_frames": None, "frame_of_reference_uid": None, "instance_number": None},
     ],
 )
-def test_a_run_is_its_events(changes: dict[str, Any]) -> None:
-    values = [value(1), value(2, **changes), value(30)]
+@pytest.mark.parametrize("form", [as_it_is, in_avro])
+def test_a_run_is_its_events(changes: dict[str, Any], form: Callable[[bytes], bytes]) -> None:
+    values = [form(each) for each in (value(1), value(2, **changes), value(30))]
     portion = portion_of(*values)
     [(study, found)] = portion.by_study().items()
     assert (study, found.plain, found.positions) == ("2.999.1", True, [0, 1, 2])
@@ -46,7 +59,8 @@ def test_a_run_is_its_events(changes: dict[str, Any]) -> None:
         run = portion.run(part, positions)
         assert run is not None
         events += [run.event(n) for n in range(len(positions))]
-    read = [json_events.to_event(event_fields.decode(v), sha256(v).digest()[:DIGEST_SIZE]) for v in values]
+    decoder = Decoder(ReadingPolicy())
+    read: Any = [decoder.decode(Record("instances", 0, 0, 1, None, each), 1) for each in values]
     assert sorted(events) == sorted(read)
 
 
@@ -76,9 +90,18 @@ def test_what_is_odd_makes_its_study_be_read_one_by_one(changes: dict[str, Any])
 
 
 @pytest.mark.parametrize("changes", [{"event": "instance.deleted"}, {"uri": "file:x"}, {"source": ""}])
-def test_other_events_are_not_in_the_portion(changes: dict[str, Any]) -> None:
-    portion = Portion()
-    assert not portion.add(value(1, **changes))
+@pytest.mark.parametrize("form", [as_it_is, in_avro])
+def test_other_events_are_not_in_the_portion(changes: dict[str, Any], form: Callable[[bytes], bytes]) -> None:
+    portion = Portion(record_of)
+    assert not portion.add(form(value(1, **changes)))
+    assert portion.by_study() == {}
+
+
+def test_what_cannot_be_read_is_not_in_the_portion() -> None:
+    portion = Portion(record_of)
+    whole = in_avro(value(1))
+    for bad in (b"", b"{", b"\xc3\x01", whole[:-1], whole + b"\0", whole[:2] + b"\0" * 8 + whole[10:]):
+        assert not portion.add(bad)
     assert portion.by_study() == {}
 
 
