@@ -70,6 +70,8 @@ class Policy:
     """Version of hl7.fhir.uv.xver-r5.r4 that an R4 output follows."""
     r4_status: str = "extension"
     """`extension` or `modifier_extension`: how the flat package's status is written."""
+    r4_codes: str = "known"
+    """`known` or `plain`: how an R4 output writes DICOM's codes that R4 does not know yet."""
     space_regions: str = "report"
     """`report` or `image`: what a report's region in space is hung on (MAPPING 2.3)."""
     series_instances: str = "always"

@@ -14,6 +14,7 @@ from typing import Any
 from processors.core.reference import ImagingReference
 from processors.fhir import r5
 from processors.fhir.datatypes import Content, reference_to, uid_identifier
+from processors.fhir.r4_codes import with_known_codes
 
 FHIR_VERSION = "4.0.1"
 PACKAGES = ("0.1.0", "0.0.1-snapshot-2")
@@ -60,14 +61,19 @@ _ELEMENTS: dict[str, Shape] = {
 
 
 def render(
-    reference: ImagingReference, package: str = PACKAGES[0], *, status_modifies: bool = False
+    reference: ImagingReference,
+    package: str = PACKAGES[0],
+    *,
+    status_modifies: bool = False,
+    plain_codes: bool = False,
 ) -> Content:
     """The resource without `meta.versionId` and `meta.lastUpdated`: what the content hash is taken of.
 
     `status_modifies` says the status as a modifier extension, which readers without the package must refuse
-    (FHIR R4, Extensibility); in the nested form it is a part of the one extension.
+    (FHIR R4, Extensibility); in the nested form it is a part of the one extension. `plain_codes` says codes
+    that R4 does not know yet as any other (`fhir.r4_codes`).
     """
-    selection = r5.render(reference)
+    selection = r5.render(reference) if plain_codes else with_known_codes(r5.render(reference))
     if reference.focus:
         selection["focus"] = [reference_to("Basic", focus) for focus in reference.focus]
     nested = package == "0.0.1-snapshot-2"

@@ -33,7 +33,10 @@ R5 = Release(r5.FHIR_VERSION, r5.render, r5.status_of, lambda content, whole: va
 def release_of(policy: Policy) -> Release:
     if policy.release == "R4":
         render = partial(
-            r4.render, package=policy.r4_package, status_modifies=policy.r4_status == "modifier_extension"
+            r4.render,
+            package=policy.r4_package,
+            status_modifies=policy.r4_status == "modifier_extension",
+            plain_codes=policy.r4_codes == "plain",
         )
         return Release(r4.FHIR_VERSION, render, r5.status_of, _problems_r4)
     if policy.release == "R6":

@@ -26,6 +26,7 @@ def policy_of(settings: Settings) -> core.Policy:
         release=settings.fhir.release,
         r4_package=settings.fhir.r4_package,
         r4_status=settings.fhir.r4_status,
+        r4_codes=settings.fhir.r4_codes,
         space_regions="report" if settings.fhir.release == "R6" else settings.fhir.space_regions,
         series_instances=settings.fhir.series_instances,
         volumes_by=settings.fhir.volumes_by,

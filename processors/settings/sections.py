@@ -104,6 +104,11 @@ class Fhir(Section, frozen=True):
     """With package 0.1.0. Its profile asks for `modifier_extension`, and a server that holds resources to it
     needs that; one without the package must refuse such a resource (FHIR R4, Extensibility). A withdrawal is
     in `meta.tag` either way."""
+    r4_codes: Literal["known", "plain"] = "known"
+    """FHIR R4's own copy of DICOM's codes is of 2015 and calls itself complete: validators that have no other
+    one refuse younger codes (130488 of structure sets; modalities as ANN, DOC, RWV), whatever version is
+    named. `known`: such a coding says its system in an extension of `system`, `coding-system`, beside its
+    code and display. `plain`: as any other code, for readers that have DICOM's codes of today."""
     space_regions: Literal["report", "image"] = "report"
     """What a report's region in space is an instance's part of, in R5 and R4; R6 has it beside the instances.
     `report`: the report that says it. `image`: as in R5's own example, the first image of the one series of

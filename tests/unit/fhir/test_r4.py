@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from processors.core.checks import check
+from processors.core.events import Code, Concept
 from processors.core.reference import ImagingReference, ReferencedInstance, WithdrawalReason
+from processors.core.vocabulary import MODALITIES
 from processors.fhir import r4, r5
+from processors.fhir.r4_codes import known_to_r4
 from processors.fhir.skeleton import validate
 from tests.builders.references import DCM, ID, LEAST, MOST
 
@@ -149,3 +152,53 @@ def test_the_skeleton_has_two_instances_whatever_the_length(package: str) -> Non
     assert r4.skeleton(content) == r4.render(MOST._replace(instances=instances[:2]), package)
     assert r4.skeleton(r4.render(LEAST, package)) == r4.render(LEAST, package)
     assert len(json.dumps(content)) == size, "the content itself is not cut"
+
+
+SYSTEM_BESIDE = {
+    "_system": {
+        "extension": [
+            {
+                "url": "https://imaging-reference.example/fhir/StructureDefinition/coding-system",
+                "valueUri": DCM,
+            }
+        ]
+    }
+}
+REGION_IN_SPACE = {"code": "130488", "display": "Region in Space"}
+
+
+@pytest.mark.parametrize("package", r4.PACKAGES)
+def test_a_code_younger_than_r4_has_its_system_beside(package: str) -> None:
+    """A validator that knows R4's copy of DICOM's codes alone would refuse the resource."""
+    young = LEAST._replace(
+        code=Concept(Code(DCM, *REGION_IN_SPACE.values()), "GTV"),
+        category=(Concept(Code(DCM, "RWV")), Concept(Code(DCM, "RTSTRUCT")), Concept(None, "as said")),
+        body_site=Concept(Code(DCM, "130000", "a site")),
+    )
+    content = r4.render(young, package)
+    said = read_back({"extension": content["extension"]} if package == r4.PACKAGES[0] else nested(content))
+    assert said["code"] == {"coding": [SYSTEM_BESIDE | REGION_IN_SPACE], "text": "GTV"}
+    assert said["category"] == [
+        {"coding": [SYSTEM_BESIDE | {"code": "RWV"}]},
+        {"coding": [{"system": DCM, "code": "RTSTRUCT"}]},
+        {"text": "as said"},
+    ]
+    assert said["bodySite"]["concept"]["coding"] == [SYSTEM_BESIDE | {"code": "130000", "display": "a site"}]
+    assert validate(content, whole=True) == []
+    plain = r4.render(young, package, plain_codes=True)
+    assert "coding-system" not in json.dumps(plain)
+    assert r5.render(young)["code"]["coding"] == [{"system": DCM} | REGION_IN_SPACE]
+
+
+def nested(content: dict[str, Any]) -> dict[str, Any]:
+    (carrier,) = content["extension"]
+    return {"extension": [*carrier["extension"], {"url": "code", "valueCodeableConcept": content["code"]}]}
+
+
+def test_what_r4_knows_of_dicoms_codes() -> None:
+    """All of its copy: 3058 numbers and 98 names; of today's modalities not quite all."""
+    known = known_to_r4()
+    assert (len(known), len([code for code in known if code.isdigit()])) == (3156, 3058)
+    assert {"109001", "126811", "XC"} <= known
+    assert MODALITIES.keys() - known >= {"ANN", "DOC", "RWV"}
+    assert {"CT", "MR", "SR", "KO", "PR", "SEG", "RTSTRUCT"} <= known
