@@ -5,6 +5,7 @@ third-party library has one room.
 
     errors          every code of the contract, and the exceptions that carry them
     core            what happened, what is known of a study, and the references that follow from it: pure
+    hush            what libraries log and crashes show, without their words
     schema_files    topics and their schemas, as shipped in `schemas/`
     settings        what a site decides
     asyncapi        the topics as an AsyncAPI document
@@ -18,6 +19,8 @@ third-party library has one room.
     pipeline        the whole topology as a step without I/O, and its ports in memory
     http            health and metrics
     http_client     fetching from hosts that a site allows
+    http_service    asking a neighbour's server to do things
+    stopping        signals, heard by a thread
     multipart       bodies of DICOMweb taken apart
     stream          Kafka: the loop, transactions, the local store, topics
     assemble        files through the pipeline, without a broker

@@ -26,19 +26,13 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from processors import hush
+from processors.core.vocabulary import MODALITY_TERMS
+
 REGISTRY = CollectorRegistry()
 """Our own: importing this package changes nothing in a program that has metrics of its own."""
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
-
-MODALITIES = frozenset(
-    "ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC "
-    "HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA "
-    "PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN "
-    "RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC".split()
-)
-"""Defined terms of Modality (0008,0060), PS3.3 C.7.3.1.1.1. Any other text is counted as `other`: it may be
-anything, a name among it, and each new text would be a new time series."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -175,12 +169,14 @@ def configure(
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    silence(logging.getLogger("pydicom"))
+    hush.libraries(library_warned)
+    for told_by_codes in ("pydicom", "urllib3"):
+        silence(logging.getLogger(told_by_codes))
     warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 
 
 def silence(logger: logging.Logger) -> None:
-    """Of a library that quotes values of what it reads; our own warnings have codes."""
+    """A library that warns of what we have codes for."""
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
 
@@ -217,7 +213,8 @@ def _count_event(event: tuple[str, ...], count: int) -> None:
         case ("unpublished", code):
             _dead_letters.labels(code).inc(count)
         case (change, kind, modality, rule):
-            _references.labels(change, kind, modality if modality in MODALITIES else "other", rule).inc(count)
+            told = modality if modality in MODALITY_TERMS else "other"  # any text, a name too
+            _references.labels(change, kind, told, rule).inc(count)
         case _:
             raise ValueError(f"no metric for the event {event[0]}")
 
@@ -344,6 +341,11 @@ def sink_brought(sink: str, outcomes: Mapping[str, int], refused: Iterable[tuple
 def sink_unanswered(sink: str, reason: str) -> None:
     _sink_unanswered.labels(sink).inc()
     _log.warning("sink_unanswered", sink=sink, reason=reason)
+
+
+def library_warned(library: str, place: str, error: str, text: str) -> None:
+    """As `hush.Say` has it."""
+    _log.warning("library_warned", library=library, place=place, error=error, text=text)
 
 
 def failed(reason: str) -> None:

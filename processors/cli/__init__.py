@@ -2,7 +2,7 @@
 
 Rules of this room: argv, printing and exit codes, and nothing else prints. A command's module is imported
 when it is called, and imports its engine when it runs, so that `--help` is quick. What goes wrong is one line
-on standard error; only a mistake of ours shows a traceback.
+on standard error; only a mistake of ours shows a traceback, and no more of it than where it is.
 
     exit 0   done
          1   the broker, a topic or a folder is not as it must be; with `assemble --strict`, dead letters;
@@ -18,6 +18,7 @@ from importlib import import_module, metadata
 
 import click
 
+from processors import hush
 from processors.errors import Delayed, OperatorError
 
 _COMMANDS = {
@@ -81,7 +82,9 @@ def program() -> None:
 
 def main() -> None:
     """Entry point: runs a command and ends the process with its exit code."""
-    sys.exit(_outcome())
+    with hush.crashes():
+        code = _outcome()
+    sys.exit(code)
 
 
 def _outcome() -> int:

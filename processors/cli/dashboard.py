@@ -57,10 +57,11 @@ def command(
     settings = options.settings_from(config)
     options.log_as(settings)
     room = options.dashboard_room()
-    stop = options.stopped_by_signal()
+    from processors.stopping import until_signalled
+
     door = room.Door(host, port, _token(token_file))
     dashboard: Dashboard
-    with room.Dashboard(settings, door, images, hours) as dashboard:
+    with until_signalled() as stop, room.Dashboard(settings, door, images, hours) as dashboard:
         click.echo(f"Live page: {dashboard.address}  (Ctrl-C ends it)")
         stop.wait()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -32,6 +31,7 @@ def command(once: bool, port: int | None) -> int:
     """
     from processors import demo
     from processors.cli.demo_screen import Screen
+    from processors.stopping import until_signalled
 
     folder = Path(tempfile.mkdtemp(prefix="imaging-reference-demo-"))
     log = folder / "processor.log"
@@ -43,7 +43,8 @@ def command(once: bool, port: int | None) -> int:
         with ExitStack() as opened:
             screen = Screen(None if once and port is None else lambda site: _page(site, port, opened))
             screen.opening(once)
-            report = demo.play(screen, state, stop=None if once else options.stopped_by_signal())
+            stop = None if once else opened.enter_context(until_signalled())
+            report = demo.play(screen, state, stop=stop)
             screen.summary(report)
             well = not report.problems
     finally:
@@ -72,4 +73,3 @@ def _log_into(path: Path) -> None:
     from processors import telemetry
 
     telemetry.configure("json", "warning", path.open("a", encoding="utf-8", buffering=1))
-    logging.basicConfig(filename=path, level=logging.WARNING)

@@ -6,8 +6,6 @@ Rules of this file: decorators for click, and the way from `--config` to setting
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -58,11 +56,3 @@ def dashboard_room() -> ModuleType:
         raise UsageError(
             "the live page needs the extra `dashboard`: pip install 'imaging-reference-processors[dashboard]'"
         ) from None
-
-
-def stopped_by_signal() -> threading.Event:
-    """Set by SIGINT and SIGTERM from now on."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

@@ -24,7 +24,7 @@ def fhir(config: Path | None) -> None:
     """
     from processors.sinks.bringing import Sink
     from processors.sinks.fhir_server import FhirServer
-    from processors.sources.forwarding import until_signalled
+    from processors.stopping import until_signalled
 
     settings = options.settings_from(config)
     options.log_as(settings)
@@ -44,7 +44,7 @@ def fhircast(config: Path | None) -> None:
     """
     from processors.sinks.bringing import Sink
     from processors.sinks.fhircast_hub import SharedContent
-    from processors.sources.forwarding import until_signalled
+    from processors.stopping import until_signalled
 
     settings = options.settings_from(config)
     options.log_as(settings)

@@ -62,8 +62,8 @@ def dimse(config: Path | None) -> None:
     options.log_as(settings)
     own = settings.dimse
     from processors import telemetry
-    from processors.sources.forwarding import until_signalled
     from processors.sources.ledger import Ledger
+    from processors.stopping import until_signalled
     from processors.stream.input_producer import InputProducer
 
     producer = InputProducer(settings, prompt=True, timeout_s=own.publish_timeout_s)
@@ -103,8 +103,8 @@ def hl7(config: Path | None) -> None:
     options.log_as(settings)
     own, zone = settings.hl7, settings.policy().identity.site_zone
     from processors import telemetry
-    from processors.sources.forwarding import until_signalled
     from processors.sources.ledger import Ledger
+    from processors.stopping import until_signalled
     from processors.stream.input_producer import InputProducer
 
     producer = InputProducer(settings, prompt=True, timeout_s=own.publish_timeout_s)
@@ -129,8 +129,8 @@ def fhircast(config: Path | None) -> None:
     from processors import telemetry
     from processors.core.identity import name_hash
     from processors.fhircast.hub import Hub
-    from processors.sources.forwarding import until_signalled
     from processors.sources.ledger import Ledger
+    from processors.stopping import until_signalled
     from processors.stream.input_producer import InputProducer
 
     hub = Hub(own)
@@ -192,7 +192,8 @@ def _feeding(settings: Settings, kind: str, place: str) -> Iterator[Forwarder]:
     """Log, signals and producer of a source that sends at its own pace."""
     options.log_as(settings)
     from processors import telemetry
-    from processors.sources.forwarding import Forwarder, until_signalled
+    from processors.sources.forwarding import Forwarder
+    from processors.stopping import until_signalled
     from processors.stream.input_producer import InputProducer
 
     producer = InputProducer(settings)

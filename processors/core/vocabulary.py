@@ -90,6 +90,9 @@ MODALITIES = {
     "XC": "External-camera Photography",
 }
 
+MODALITY_TERMS = MODALITIES.keys() | {"RTINTENT", "RTRAD", "RTSEGANN", "XAPROTOCOL"}
+"""Defined terms (PS3.3 C.7.3.1.1.1), of which CID 33 has not all."""
+
 
 def modality_display(modality: str) -> str:
     """PS3.16's meaning of a modality code, or "" for one it does not have."""

@@ -6,7 +6,6 @@ pings and sends its own, from a thread, so that a hub that is gone is noticed.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from processors.errors import Refused, SettingsError, Unavailable
+from processors.errors import Refused, Unavailable
 from processors.fhircast.context import Json
+from processors.http_service import tls_of
 from processors.settings.neighbours import Fhircast
 from processors.wire.json_text import dump, load
 
@@ -69,7 +69,7 @@ def opened(endpoint: str, settings: Fhircast) -> Iterator[Channel]:
     Raises Unavailable if it cannot be opened, SettingsError for `ca_file`.
     """
     try:
-        tls = _tls(settings.ca_file) if endpoint.startswith("wss:") else None
+        tls = tls_of("fhircast", settings.ca_file) if endpoint.startswith("wss:") else None
         opening = connect(
             endpoint,
             ssl=tls,
@@ -88,13 +88,6 @@ def opened(endpoint: str, settings: Fhircast) -> Iterator[Channel]:
         except Unavailable:
             connection.close()  # we leave, too, whoever else failed
             raise
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as failed:
-        raise SettingsError(f"fhircast.ca_file cannot be used ({type(failed).__name__})") from None
 
 
 def _gone(closed: ConnectionClosed) -> Unavailable:

@@ -1,28 +1,21 @@
 """The hub's HTTP side: subscribing, the current context, requests (FHIRcast 2.4, 2.6, 2.9).
 
-Rules of this file: HTTP. A hub that is busy or away (408, 429, 5xx, no connection) is asked again with
-growing pauses, the same request with the same id; then it is Unavailable.
+Rules of this file: what is asked of a hub, and what its answers say. A request that is asked again has the
+same id, and an update names its version; so it is done once.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError, LocationParseError
-from urllib3.util import Url, parse_url
-
 from processors.errors import Refused, SettingsError, Unavailable
 from processors.fhircast.context import NOTHING_OPEN, Context, Json, context_of
+from processors.http_service import HttpService, place_of
 from processors.settings.neighbours import Fhircast
 from processors.wire.json_text import dump, load
 
-RETRIES = 3
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NOBODY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -30,33 +23,17 @@ class Hub:
     """Used by one thread. Raises SettingsError if the settings name no hub or no session."""
 
     def __init__(self, settings: Fhircast) -> None:
-        try:
-            self._place = parse_url(settings.url)
-        except LocationParseError:
-            self._place = Url()
-        if self._place.scheme not in ("http", "https") or not self._place.host or self._place.auth:
-            raise SettingsError("fhircast.url: expected http(s)://host/path of the hub, without credentials")
+        own = settings
+        self._service = HttpService(
+            "fhircast", "the hub", own.url, own.timeout_s, own.ca_file, own.token, own.token_file
+        )
         if not settings.topic:
             raise SettingsError("fhircast.topic is not set: the session that is subscribed to")
-        self._url, self._settings = settings.url.rstrip("/"), settings
-        self._token()
-        retry = Retry(
-            total=RETRIES,
-            backoff_factor=0.25,
-            backoff_max=5,
-            backoff_jitter=0.25,
-            status_forcelist=_PASSING,
-            allowed_methods=None,  # POST, too: an update names its version, and a repeated one its id
-            raise_on_status=False,
-            redirect=0,
-            respect_retry_after_header=False,  # it may be an hour, and a stop is not heard meanwhile
-        )
-        timeout = Timeout(connect=5, read=settings.timeout_s)
-        self._pool = PoolManager(retries=retry, timeout=timeout, ca_certs=settings.ca_file or None)
+        self._url, self._settings = self._service.url, settings
 
     @property
     def host(self) -> str:
-        return str(self._place.host)
+        return self._service.host
 
     def subscribe(self, events: str, endpoint: str = "") -> str:
         """The endpoint of the channel; `endpoint`: the one whose lease is to be renewed.
@@ -104,41 +81,21 @@ class Hub:
 
     def _ask(self, method: str, url: str, body: bytes | None = None, kind: str = "") -> tuple[int, Any]:
         """Status, and the JSON of an answer that has one."""
-        headers = {"Accept": "application/json", **self._token()}
+        headers = {"Accept": "application/json"}
         if kind:
             headers["Content-Type"] = kind
+        answer = self._service.ask(method, url, body, headers)
         try:
-            answer = self._pool.request(method, url, body=body, headers=headers)
-        except (HTTPError, OSError) as failed:
-            raise Unavailable(f"the hub does not answer ({type(failed).__name__})") from None
-        if answer.status in _PASSING:
-            raise Unavailable(f"the hub answered {answer.status}")
-        if answer.status in _NOBODY:
-            raise Unavailable(f"the hub answered {answer.status}: check fhircast.token or token_file")
-        if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
-            raise Unavailable(f"the hub answered {answer.status}: check fhircast.url")
-        try:
-            return answer.status, load(answer.data)
+            return answer.status, load(answer.body)
         except Refused:
             return answer.status, None
 
     def _allowed(self, endpoint: object) -> str:
         """A channel of the hub's own host, or of one that the site allows; encrypted where the hub is."""
-        try:
-            place = parse_url(endpoint) if isinstance(endpoint, str) else Url()
-        except LocationParseError:
-            place = Url()
-        if place.scheme != "wss" and (place.scheme != "ws" or self._place.scheme == "https"):
+        place = place_of(endpoint)
+        if place.scheme != "wss" and (place.scheme != "ws" or self._service.is_encrypted):
             raise Unavailable("the hub named a channel that is no wss: address")
         hosts = {self.host.lower(), *(host.lower() for host in self._settings.channel_hosts)}
         if not place.host or place.host.lower() not in hosts:
             raise Unavailable("the hub named a channel on another host: see fhircast.channel_hosts")
         return str(endpoint)
-
-    def _token(self) -> dict[str, str]:
-        own = self._settings
-        try:
-            token = Path(own.token_file).read_text("ascii").strip() if own.token_file else own.token
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"fhircast.token_file: cannot read {own.token_file}") from None
-        return {"Authorization": f"Bearer {token}"} if token else {}

@@ -102,7 +102,7 @@ class FhirServer(Section, frozen=True):
     url: str = ""
     """Its base, as https://fhir.example/fhir."""
     token_file: str = ""
-    """File with a bearer token; empty: none is sent."""
+    """File with a bearer token, read anew for each request; empty: none is sent."""
     ca_file: str = ""
     """PEM of the authority that signed its certificate; empty: the usual ones."""
     timeout_s: Annotated[float, Meta(gt=0, le=45)] = 30.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -48,6 +48,21 @@ class Destination(Protocol):
         have taken over, and an older version must not be written over their newer one.
         """
         ...
+
+
+def one_by_one(
+    destination: Destination, part: list[Wanted], status: int, bring: Callable[[list[Wanted]], None]
+) -> None:
+    """Which of a part is not taken that was refused as a whole, with `status`: halves are brought until one
+    is left, which is refused for itself.
+    """
+    if len(part) == 1:
+        destination.told["refused"] += 1
+        destination.refused.append((part[0].id, status))
+        return
+    middle = len(part) // 2
+    bring(part[:middle])
+    bring(part[middle:])
 
 
 class Sink:

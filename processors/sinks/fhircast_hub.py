@@ -39,6 +39,7 @@ from processors.fhircast.context import (
 )
 from processors.fhircast.hub import Hub
 from processors.settings.neighbours import Fhircast
+from processors.sinks.bringing import one_by_one
 from processors.sinks.resources import Wanted, is_same, parts_of
 
 TRIES = 12
@@ -88,7 +89,9 @@ class SharedContent:
                 return
             refusals = refusals if context.version == before else 0
             if refusals == (MOST_STALE if status in _STALE else 1):
-                self._refused(part, status, until)
+                if status == HTTPStatus.NOT_FOUND:
+                    raise Unavailable(f"the hub answered {status}: check fhircast.url and topic")
+                one_by_one(self, part, status, lambda half: self._share(half, until))
                 return
             if refusals or context.version != before:
                 if time.monotonic() > until:
@@ -104,18 +107,6 @@ class SharedContent:
                         return
             time.sleep(min(0.02 * 2**attempt, 2.0))
         raise Unavailable("the hub accepts an update and does not make it, or others change all the time")
-
-    def _refused(self, part: list[Wanted], status: int, until: float) -> None:
-        """Which one it is: an update is refused as a whole, so halves are tried until one is left."""
-        if status == HTTPStatus.NOT_FOUND:
-            raise Unavailable(f"the hub answered {status}: check fhircast.url and topic")
-        if len(part) == 1:
-            self.told["refused"] += 1
-            self.refused.append((part[0].id, status))
-            return
-        middle = len(part) // 2
-        self._share(part[:middle], until)
-        self._share(part[middle:], until)
 
     def _count(self, changes: list[_Change], here: int, accepted: int) -> None:
         """Once, however often the hub must be told."""

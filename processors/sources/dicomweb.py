@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from processors import telemetry
 from processors.dicom import is_read_as_document
 from processors.errors import Unavailable
-from processors.http_client import BodyTooLarge, HttpClient, NotFetched
+from processors.http_client import BodyTooLarge, HttpClient, NotAllowed, NotFetched
 from processors.multipart import parts_of
 from processors.pipeline.records import Headers
 from processors.settings.neighbours import Dicomweb
@@ -31,6 +31,7 @@ MAX_BYTES = 512 * 1024 * 1024
 """Of one answer: the metadata of a series of some tens of thousands of instances."""
 RETRY_S = 5.0
 BATCH_BYTES = 32 * 1024 * 1024
+_NOT_GIVEN = (NotFetched, NotAllowed, BodyTooLarge)
 _JSON = "application/dicom+json"
 _OBJECT = 'multipart/related; type="application/dicom"'
 _STUDY, _SERIES, _SOP_CLASS, _SOP = "0020000D", "0020000E", "00080016", "00080018"
@@ -75,7 +76,10 @@ class DicomwebSource:
 
         Raises Unavailable: the archive refuses, or some studies could not be read and are left for next time.
         """
-        studies = dict(self._studies(selection))
+        try:
+            studies = dict(self._studies(selection))
+        except _NOT_GIVEN as refused:
+            raise Unavailable(f"{str(refused) or 'the answer is too large'}: check dicomweb.url") from None
         failed = 0
         for done, (study, instances) in enumerate(studies.items()):
             progress(done, len(studies))
@@ -120,7 +124,7 @@ class DicomwebSource:
                 for batch in _batches(self._objects(f"{place}/series/{uid}")):
                     if not self._forwarder.forward(batch):
                         return False
-        except (NotFetched, BodyTooLarge) as failed:
+        except _NOT_GIVEN as failed:
             telemetry.source_left_out(KIND, "study_unreadable", reason=str(failed) or "too large")
             return False
         return not self._forwarder.stop.is_set()

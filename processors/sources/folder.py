@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import stat
 import threading
 import time
@@ -77,6 +78,7 @@ class FolderSource:
         for folder in self._folders:
             if not folder.is_dir():
                 raise UsageError(f"{folder} is not a folder")
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # of a lease (`_has_writer`) that somebody breaks
         scanned_at = -RESCAN_S
         for changed in _changes(self._folders, self._forwarder.stop):
             now = self._monotonic()

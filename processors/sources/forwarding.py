@@ -5,10 +5,8 @@ Rules of this file: patience and counting. What is sent and where the mark is ke
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 from processors import telemetry
@@ -55,16 +53,3 @@ class Forwarder:
                 telemetry.source_sent(self._source, len(records))
                 return True
         return False
-
-
-@contextmanager
-def until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set; the handlers before are put back."""
-    stop = threading.Event()
-    before = {which: signal.signal(which, lambda *_: stop.set()) for which in (signal.SIGTERM, signal.SIGINT)}
-    before[signal.SIGIO] = signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease of `folder` broken
-    try:
-        yield stop
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)

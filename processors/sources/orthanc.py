@@ -7,10 +7,9 @@ broker has everything. An image's tags are enough, a document is fetched whole. 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from processors import telemetry
 from processors.dicom import is_read_as_document
@@ -29,7 +28,10 @@ RETRY_S = 5.0
 MAX_BYTES = 256 * 1024 * 1024
 """Of one answer; of a document no more than 15 MiB can be sent, whose pixel data are left out first."""
 _MARK = "sequence"
+_NO_ANSWER = (NotFetched, NotAllowed, BodyTooLarge)
+_STRANGE = "the answer is none of an Orthanc's: check orthanc.url"
 _STRUCTURED = "Sequence"
+T = TypeVar("T")
 
 
 class OrthancSource:
@@ -46,9 +48,8 @@ class OrthancSource:
         while not self._forwarder.stop.is_set():
             try:
                 more = self.step()
-            except (NotFetched, NotAllowed, BodyTooLarge) as failed:
-                telemetry.source_waiting(KIND, str(failed) or "the answer is too large")
-                self._forwarder.stop.wait(RETRY_S)
+            except _NO_ANSWER as failed:
+                self._wait(failed)
             else:
                 if not more:
                     self._forwarder.stop.wait(self._settings.poll_s)
@@ -56,21 +57,21 @@ class OrthancSource:
     def step(self) -> bool:
         """One page of changes; False when it was the last for now. Raises what `HttpClient.get` does."""
         page = self._json(f"/changes?since={self._since()}&limit={PAGE}")
-        records = [record for change in page["Changes"] for record in self._records(change)]
+        changes, last, done = _of(page, "Changes", list), _of(page, "Last", int), _of(page, "Done", bool)
+        records = [record for change in changes for record in self._records(change)]
         if not self._forwarder.forward(records):
             return False
-        if page["Changes"]:
-            self._ledger.put([(_MARK, str(page["Last"]))])
-        return not page["Done"]
+        if changes:
+            self._ledger.put([(_MARK, str(last))])
+        return not done
 
     def _begin(self, from_now: bool) -> None:
         """A server that is behind our mark has a new database: it is read from its beginning."""
         while not self._forwarder.stop.is_set():
             try:
-                last = int(self._json("/changes?last")["Last"])
-            except NotFetched as failed:
-                telemetry.source_waiting(KIND, str(failed))
-                self._forwarder.stop.wait(RETRY_S)
+                last = _of(self._json("/changes?last"), "Last", int)
+            except _NO_ANSWER as failed:
+                self._wait(failed)
                 continue
             known = self._ledger.get(_MARK)
             if known is None and from_now:
@@ -80,71 +81,96 @@ class OrthancSource:
                 self._ledger.put([(_MARK, "0")])
             return
 
+    def _wait(self, failed: Exception) -> None:
+        telemetry.source_waiting(KIND, str(failed) or "the answer is too large")
+        self._forwarder.stop.wait(RETRY_S)
+
     def _since(self) -> int:
         return int(self._ledger.get(_MARK) or 0)
 
-    def _records(self, change: Mapping[str, Any]) -> list[Outgoing]:
-        at = datetime.strptime(change["Date"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    def _records(self, change: Any) -> list[Outgoing]:
+        kind, sequence = _of(change, "ChangeType", str), _of(change, "Seq", int)
         try:
-            if change["ChangeType"] == "NewInstance":
-                record = self._arrival(change, at)
-            elif change["ChangeType"] == "StableSeries":
-                record = self._completion(change, at)
+            if kind == "NewInstance":
+                record = self._arrival(change)
+            elif kind == "StableSeries":
+                record = self._completion(change)
             else:
                 return []
         except NotFetched as failed:
             if failed.status != HTTPStatus.NOT_FOUND:
                 raise
-            telemetry.source_left_out(KIND, "gone", sequence=int(change["Seq"]))  # deleted since
+            telemetry.source_left_out(KIND, "gone", sequence=sequence)  # deleted since
             return []
         except BodyTooLarge:
             record = None
         if record is None:
-            telemetry.source_left_out(KIND, "too_large", sequence=int(change["Seq"]))
+            telemetry.source_left_out(KIND, "too_large", sequence=sequence)
         return [record] if record else []
 
-    def _arrival(self, change: Mapping[str, Any], at: datetime) -> Outgoing | None:
-        place = f"/instances/{change['ID']}"
+    def _arrival(self, change: Any) -> Outgoing | None:
+        place = f"/instances/{_of(change, 'ID', str)}"
         dataset = dicom_json(self._json(f"{place}/tags"))
         sop_class = dataset.get("00080016", {}).get("Value", [""])[0]
         if is_read_as_document(str(sop_class)):
-            return arrival_of(self._get(f"{place}/file"), self._settings.source, at)
-        event_id = f"{change['Seq']}/{change['ID']}"
-        return event_of("instance.arrived", event_id, self._settings.source, at, dataset=dataset)
+            return arrival_of(self._get(f"{place}/file"), self._settings.source, _instant(change))
+        source = self._settings.source
+        return event_of("instance.arrived", _event_id(change), source, _instant(change), dataset=dataset)
 
-    def _completion(self, change: Mapping[str, Any], at: datetime) -> Outgoing:
+    def _completion(self, change: Any) -> Outgoing:
         """Nothing came for Orthanc's StableAge: as many instances as there are now are all."""
-        series = self._json(f"/series/{change['ID']}")
-        study = self._json(f"/studies/{series['ParentStudy']}")
+        series = self._json(f"/series/{_of(change, 'ID', str)}")
+        study = self._json(f"/studies/{_of(series, 'ParentStudy', str)}")
         return event_of(
             "series.completed",
-            f"{change['Seq']}/{change['ID']}",
+            _event_id(change),
             self._settings.source,
-            at,
-            study_instance_uid=study["MainDicomTags"]["StudyInstanceUID"],
-            series_instance_uid=series["MainDicomTags"]["SeriesInstanceUID"],
-            number_of_series_related_instances=len(series["Instances"]),
+            _instant(change),
+            study_instance_uid=_of(_of(study, "MainDicomTags", dict), "StudyInstanceUID", str),
+            series_instance_uid=_of(_of(series, "MainDicomTags", dict), "SeriesInstanceUID", str),
+            number_of_series_related_instances=len(_of(series, "Instances", list)),
         )
 
     def _json(self, path: str) -> Any:
         try:
             return json.loads(self._get(path))
         except ValueError:
-            raise NotFetched("the answer is no JSON: is this an Orthanc?", passing=False) from None
+            raise NotFetched(_STRANGE, passing=False) from None
 
     def _get(self, path: str) -> bytes:
         return self._client.get(self._url + path, MAX_BYTES).body
 
 
-def dicom_json(tags: Mapping[str, Any]) -> dict[str, Any]:
+def _of(answer: Any, name: str, kind: type[T]) -> T:
+    """A member of what was answered. Raises NotFetched if it has none of that kind."""
+    found = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(found, kind):
+        raise NotFetched(_STRANGE, passing=False)
+    return found
+
+
+def _event_id(change: Any) -> str:
+    return f"{_of(change, 'Seq', int)}/{_of(change, 'ID', str)}"
+
+
+def _instant(change: Any) -> datetime:
+    try:
+        return datetime.strptime(_of(change, "Date", str), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise NotFetched(_STRANGE, passing=False) from None
+
+
+def dicom_json(tags: Any) -> dict[str, Any]:
     """Orthanc's `/tags` as a DICOM JSON model (PS3.18 F) without VRs, which the reader knows itself.
 
-    What Orthanc gives no value of, as it does of long ones, is left out.
+    What Orthanc gives no value of, as it does of long ones, is left out. Raises NotFetched for what is none.
     """
     model: dict[str, Any] = {}
+    if not isinstance(tags, dict):
+        raise NotFetched(_STRANGE, passing=False)
     for tag, element in tags.items():
-        value = element["Value"]
-        if element["Type"] == _STRUCTURED:
+        value = element.get("Value") if isinstance(element, dict) else None
+        if isinstance(value, list) and element.get("Type") == _STRUCTURED:
             model[tag.replace(",", "").upper()] = {"vr": "SQ", "Value": [dicom_json(item) for item in value]}
         elif isinstance(value, str) and value:
             model[tag.replace(",", "").upper()] = {"Value": [value]}

@@ -51,6 +51,11 @@ READ_AHEAD_PAUSE_MS = 10
 librdkafka's default."""
 
 
+METADATA_REFRESH_MS = 30_000
+"""How soon partitions that are added to the inputs are noticed: until then nobody reads what is put there,
+and no clock waits for it. librdkafka's default is five minutes."""
+
+
 def group_of(kafka: Mapping[str, str | int | float | bool]) -> str:
     """The consumer group of the members; what belongs to it is named after it."""
     return str(kafka.get("group.id") or GROUP)
@@ -65,6 +70,7 @@ def consumer_config(kafka: Mapping[str, str | int | float | bool], group: str, m
         "queued.min.messages": READ_AHEAD,
         "queued.max.messages.kbytes": READ_AHEAD_KIB,
         "fetch.queue.backoff.ms": READ_AHEAD_PAUSE_MS,
+        "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,
     }
     fixed: Config = {
         "group.id": group,

@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processors import telemetry
+from processors import hush, telemetry
 from processors.errors import OperatorError, SettingsError, Unavailable
 from processors.http import HealthServer
 from processors.pipeline.building import pipeline_of
@@ -29,6 +29,7 @@ from processors.pipeline.entries import as_of_now
 from processors.pipeline.records import OutputTopic
 from processors.pipeline.topology import Pipeline
 from processors.settings import Settings
+from processors.stopping import on_stop
 from processors.stream.client import GROUP, MAX_POLL_INTERVAL_MS, group_of
 from processors.stream.group_lag import GroupLag
 from processors.stream.holding import Holding
@@ -36,7 +37,6 @@ from processors.stream.inspection import Inspection
 from processors.stream.loop import Loop
 from processors.stream.pacing import TURNS_A_POLL_INTERVAL
 from processors.stream.registries import registry_of
-from processors.stream.stopping import on_stop
 from processors.stream.wiring import Topology, Wiring, no_steps
 from processors.wire.state import FORMAT
 
@@ -246,8 +246,9 @@ class _Supervisor:
 
 def _child(settings: Settings, worker: int) -> None:
     telemetry.configure(settings.logging.format, settings.logging.level)
-    try:
-        work(settings, worker)
-    except OperatorError as failed:
-        sys.stderr.write(f"worker {worker}: {failed}\n")
-        sys.exit(failed.exit_code)
+    with hush.crashes():
+        try:
+            work(settings, worker)
+        except OperatorError as failed:
+            sys.stderr.write(f"worker {worker}: {failed}\n")
+            sys.exit(failed.exit_code)

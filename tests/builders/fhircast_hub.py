@@ -46,6 +46,8 @@ class Hub:
     """A renewal is given a new channel."""
     refuse: Callable[[Json], int] = lambda _: 0
     """Of each request: 0, or the status that is answered in the hub's place."""
+    quotes: bool = False
+    """Whatever was asked stands in the answer, as in diagnostics of an OperationOutcome."""
     swallow: int = 0
     """So many updates are accepted (202) and not made."""
     keeps: Callable[[Json], Json] = lambda resource: resource
@@ -291,7 +293,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 said = {name: values[0] for name, values in parse_qs(body.decode()).items()}
                 self._say(*hub.subscribed(said))
             else:
-                self._say(hub.requested(json.loads(body)), {})
+                said = {"diagnostics": body.decode()} if hub.quotes else {}
+                self._say(hub.requested(json.loads(body)), said)
 
         def _may(self) -> bool:
             hub.headers.append({name.lower(): value for name, value in self.headers.items()})

@@ -55,13 +55,26 @@ def records() -> Iterator[Marked]:
     yield Marked("a name for a file", b"\0" * 128 + b"DICM" + _VALUE, _DICOM)
 
 
-def _objects(name: str, tree: Item) -> Iterator[Marked]:
+def data_sets() -> Iterator[bytes]:
+    """Bare ones, as an association carries them, with the mark in every text; whole, and cut short."""
+    for each in seeds.generated():
+        if each.tree is not None:
+            data = written(_marked(each.tree), Form(preamble=False, meta=False))
+            yield data
+            yield data[: len(data) * 2 // 3]
+
+
+def _marked(tree: Item) -> Item:
     whole = copy_of(tree)
     for _, element in _elements(whole):
         if element.vr in _TEXTS and element.tag not in CODES:
             element.value = _VALUE
     whole.elements.append(Element(0x7FE1_0010, b"LO", _VALUE))
-    data = written(whole, Form())
+    return whole
+
+
+def _objects(name: str, tree: Item) -> Iterator[Marked]:
+    data = written(_marked(tree), Form())
     yield Marked(f"{name}: every text", data, _DICOM)
     yield Marked(f"{name}: in an event", _event(data), [])
     for cut in range(1, _CUTS):

@@ -12,19 +12,20 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from uuid import uuid4
 
 from tests.integration.site import PATIENCE_S, ROOT, until
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "deploy").glob("*.md"))]
-_FENCED = re.compile(r"^```(?:console|sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^ *```(?:console|sh|bash)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (?:((?!.*<<').*)|(.*<<'(?P<end>\w+)'\n(?:.*\n)*?(?P=end))$)", re.MULTILINE)
 
 
 def commands(page: Path) -> Iterator[str]:
     """Each command of a page, with the lines of its here-document; what it printed is left out."""
     for block in _FENCED.findall(page.read_text("utf-8")):
-        for found in _COMMAND.finditer(block):
+        for found in _COMMAND.finditer(dedent(block)):
             yield found[0].removeprefix("$ ")
 
 

@@ -18,6 +18,7 @@ CONNECT = "org.apache.kafka.connect.cli.ConnectStandalone"
 TOOLS = {
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-topics": "org.apache.kafka.tools.TopicCommand",
 }
 """Script of Kafka's `bin` → what it starts."""
 _DEPENDENCY = (

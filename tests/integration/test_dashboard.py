@@ -183,6 +183,12 @@ def _by_keyboard(desk: Desk, browser: Chrome) -> None:
     until(lambda: tiles(browser)["Revisions"] != before["Revisions"], "news is shown")
     assert browser.switch_to.active_element.get_attribute("id") == name
 
+    browser.execute_script("document.getElementById('settle-summary').focus()")
+    shown = tiles(browser)["Revisions"]
+    desk.site.send("instances", [(STUDY.encode(), image(3, 2))])
+    until(lambda: tiles(browser)["Revisions"] != shown, "further news is shown")
+    assert browser.switch_to.active_element.get_attribute("id") == "settle-summary"
+
 
 def _to_listen_to(browser: Chrome) -> None:
     """What a screen reader is told: landmarks, names, captions; no chart, which has its table."""

@@ -39,6 +39,8 @@ ELSEWHERE = {
     "kubectl -n imaging-reference delete pvc state-imaging-reference-0 --wait=false": "no cluster here: a "
     "member without its folder is in tests/integration/test_run.py",
     "kubectl -n imaging-reference delete pod imaging-reference-0": "no cluster here: as above",
+    "imaging-reference topics grow --partitions 24 --config site.toml": "with what it prints and refuses: "
+    "tests/integration/faults/test_growth.py",
 }
 """Command → where it is tried, or why not."""
 SERIES = "2.999.1.2"
@@ -105,6 +107,8 @@ class Walk:
                 " /incoming": " incoming",
                 "broker:9092": site.bootstrap,
                 "fhir-imaging-references": site.topic("fhir"),
+                "--topic dicom-instances": f"--topic {site.topic('instances')}",
+                "--topic dicom-reports": f"--topic {site.topic('reports')}",
                 "--group imaging-reference-sink-fhir": f"--group {site.settings.kafka['group.id']}-sink-fhir",
                 "--group imaging-reference": f"--group {site.settings.kafka['group.id']}",
                 "353aa0f8-74a7-5d1c-a6a0-5b6d0f6b4c55": self.reference,

@@ -38,7 +38,7 @@ PDU_BYTES = 1 << 17
 """Largest PDU we take. The usual 16 KiB is some thirty PDUs for a slice, each of which costs a turn."""
 TIDY_S = 3600.0
 
-logging.getLogger("pynetdicom").propagate = False  # its log quotes data sets
+logging.getLogger("pynetdicom").setLevel(logging.ERROR)  # senders that break off are no news
 _config.LOG_HANDLER_LEVEL = "none"
 _config.UNRESTRICTED_STORAGE_SERVICE = True  # private and future storage classes too: nothing is turned away
 

@@ -69,8 +69,10 @@ class Hl7Server:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the sender hung up
-        except (InvalidBlockError, ValueError):
+        except InvalidBlockError:
             telemetry.source_left_out(KIND, "not_mllp")
+        except ValueError:  # beyond MESSAGE_BYTES
+            telemetry.source_left_out(KIND, "too_large")
         finally:
             writer.close()
 

@@ -93,6 +93,10 @@ def nothing_open(site: Site) -> None:
     )
 
 
+def partitions(site: Site, role: str) -> int:
+    return len(site.admin.list_topics(site.topic(role), 10).topics[site.topic(role)].partitions)
+
+
 def ends(
     site: Site, roles: tuple[str, ...], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
 ) -> dict[tuple[str, int], int]:

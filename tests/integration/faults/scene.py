@@ -39,6 +39,12 @@ class Scene:
         self._kafka = {**site.settings.kafka, **FAST, **(kafka or {})}
         self._producer = Producer({**site.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
 
+    def anew(self) -> Scene:
+        """The same, whose sender knows of partitions that were added since."""
+        other = Scene(self.site, 0, self._kafka)
+        other.load, other.sent = self.load, self.sent
+        return other
+
     def member(self, name: str = "a", wire: Wire = NEVER, log: str = "", **sections: object) -> Member:
         return Member(self.config(name, **sections), self.site.folder / f"{log or name}.log", wire)
 

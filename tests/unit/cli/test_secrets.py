@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -99,7 +100,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr("processors.stream.broker.ANSWER_S", 0.3)
     stopped = threading.Event()
     stopped.set()
-    monkeypatch.setattr("processors.cli.options.stopped_by_signal", lambda: stopped)
+    monkeypatch.setattr("processors.stopping.until_signalled", lambda: nullcontext(stopped))
     for name, value in (IN_THE_ENVIRONMENT | {PREFIX + n: v for n, v in PLAIN.items()}).items():
         monkeypatch.setenv(name, value)
     files = {name: tmp_path / name for name in ("key", "token")}

@@ -20,12 +20,14 @@ class Conflict(Exception):
 
 class Server:
     """`history`: path → contents by version, None where deleted. `before`: called with each bundle, may give
-    the status in the server's place. `lose_answers`: so many transactions are done and then not answered.
+    the status in the server's place, and `quotes` what it says then. `lose_answers`: so many transactions are
+    done and then not answered.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[Json | None]] = {}
         self.before: Callable[[Json], int] = lambda _: 0
+        self.quotes: Callable[[Json], Json] = lambda _: {}
         self.lose_answers = 0
         self._written = threading.Event()
         self.stale_status = 412
@@ -48,7 +50,7 @@ class Server:
 
     def answer(self, bundle: Json) -> tuple[int, Json]:
         if status := self.before(bundle):
-            return status, {}
+            return status, self.quotes(bundle)
         if bundle["type"] == "batch":
             return 200, {"entry": [self._got(entry["request"]["url"]) for entry in bundle["entry"]]}
         try:

@@ -191,7 +191,7 @@ def test_a_hub_that_is_busy_is_asked_again(hub: Hub) -> None:
 
 def test_a_hub_that_lets_nobody_in_loses_nothing(hub: Hub, tmp_path: Path) -> None:
     hub.token = "secret"
-    with pytest.raises(Unavailable, match=r"401: check fhircast\.token"):
+    with pytest.raises(Unavailable, match=r"401: check the token of \[fhircast\]"):
         bring(hub, wanted(1))
     token = tmp_path / "token"
     token.write_text("secret\n")
