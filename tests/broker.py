@@ -139,6 +139,10 @@ class KRaftBroker(Broker):
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        return self._process is not None
+
     def start(self) -> None:
         """Returns when the broker answers; raises NoBroker with the end of its log if it does not."""
         self.launch()

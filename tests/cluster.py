@@ -59,6 +59,12 @@ class Cluster(Broker):
         for broker in self.brokers.values():
             broker.await_answer()
 
+    def mend(self) -> None:
+        """Who is away comes back."""
+        for broker in self.brokers.values():
+            if not broker.runs:
+                broker.start()
+
     def kill(self) -> None:
         """The last one to be told to stop would wait minutes for somebody to hand over to."""
         for broker in self.brokers.values():
@@ -70,7 +76,10 @@ class Cluster(Broker):
         Kafka puts a name into partition `hashCode mod n` (GroupMetadataManager, TransactionStateManager).
         """
         partitions = self._admin().list_topics(topic, 10).topics[topic].partitions
-        return partitions[abs(_hash_code(name)) % len(partitions)].leader
+        return self.leader(topic, abs(_hash_code(name)) % len(partitions))
+
+    def leader(self, topic: str, partition: int) -> int:
+        return self._admin().list_topics(topic, 10).topics[topic].partitions[partition].leader
 
     def is_whole(self) -> bool:
         """Every broker is there and has all that it should have."""

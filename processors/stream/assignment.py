@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, TopicPartition
 from processors import telemetry
 from processors.stream.changelog import Restore
 from processors.stream.client import changelog_config
-from processors.stream.offsets import ANSWER_S, Offsets, Partition
+from processors.stream.offsets import ANSWER_S, Offsets, Partition, told
 from processors.stream.store import SqliteStore, discard, disk_is_full, path_of
 from processors.stream.wiring import Topology, Wiring
 
@@ -152,7 +152,7 @@ class Assignment:
 
     def _locate(self) -> None:
         asked = [TopicPartition(topic, partition) for topic, partition in self._owned]
-        committed = self._consumer.committed(asked, ANSWER_S)
+        committed = told(self._consumer.committed(asked, ANSWER_S))
         first, end = self._offsets.first(self._owned), self._offsets.end(self._owned)
         positions: dict[Partition, int] = {}
         for part in committed:

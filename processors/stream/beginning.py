@@ -15,7 +15,7 @@ from processors.errors import Unavailable
 from processors.settings import Settings
 from processors.stream.broker import ANSWER_S, Cluster
 from processors.stream.client import LOGGER, changelog_config, group_of
-from processors.stream.offsets import Offsets, Partition
+from processors.stream.offsets import Offsets, Partition, told
 from processors.stream.scan import answer
 
 
@@ -48,5 +48,5 @@ def _has_committed(settings: Settings, group: str, partitions: list[Partition]) 
     config = {**changelog_config(settings.kafka, group), "group.id": group}
     asked = [TopicPartition(*each) for each in partitions]
     with closing(Consumer(config, logger=LOGGER)) as consumer:
-        found = answer(lambda: consumer.committed(asked, ANSWER_S))
+        found = answer(lambda: told(consumer.committed(asked, ANSWER_S)))
     return any(each.offset >= 0 for each in found)

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from processors.errors import Unavailable
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
 from processors.stream.client import LOGGER, changelog_config
-from processors.stream.offsets import Offsets, Partition
+from processors.stream.offsets import Offsets, Partition, told
 
 
 class GroupLag:
@@ -52,7 +52,7 @@ class GroupLag:
     def _behind(self, ends: Callable[[Iterable[Partition]], dict[Partition, int]]) -> dict[str, int]:
         asked = [TopicPartition(*partition) for partition in self._partitions]
         try:
-            committed = self._consumer.committed(asked, ANSWER_S)
+            committed = told(self._consumer.committed(asked, ANSWER_S))
             first, end = self._offsets.first(self._partitions), ends(self._partitions)
         except KafkaException as failed:
             raise _unanswered(failed) from failed

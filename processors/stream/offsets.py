@@ -5,9 +5,9 @@ Rules of this file: questions to the broker, no state. Raises KafkaException whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.stream.client import LOGGER, admin_config
@@ -49,8 +49,33 @@ class Offsets:
             return {}
         futures = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_S)
         try:
-            return {(key.topic, key.partition): int(each.result().offset) for key, each in futures.items()}
+            return known(
+                {(key.topic, key.partition): int(each.result().offset) for key, each in futures.items()}
+            )
         except KafkaException:
-            # An admin client asks with the leader epoch it first saw, and a restarted broker has a later one.
+            # An admin client asks with the leader epoch it first saw, and a restarted broker has a later one;
+            # nor does it soon look for who leads after a broker that is gone.
             self._admin = AdminClient(self._config, logger=LOGGER)
             raise
+
+
+def known(offsets: dict[Partition, int]) -> dict[Partition, int]:
+    """Raises KafkaException if one is none: of a partition whose leader is gone librdkafka (2.16) says -1001
+    instead of an error. Taken for an offset it would mean that nothing is there, or that all of it is read.
+    """
+    for (topic, partition), offset in offsets.items():
+        if offset < 0:
+            raise KafkaException(
+                KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"{topic} [{partition}]: no offset was told")
+            )
+    return offsets
+
+
+def told(places: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+    """What a consumer was told of each. Raises KafkaException if of one it was told an error: its offset then
+    looks as if there were none.
+    """
+    for each in places:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return places

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from processors.errors import Unavailable
 from processors.stream.broker import ANSWER_S
 from processors.stream.client import LOGGER, Config, changelog_config, producer_config
+from processors.stream.offsets import told
 from processors.stream.portions import Outgoing, Portions
 
 
@@ -37,7 +38,7 @@ class Marks:
         """Partition of the dead letters → next offset; 0 where none was put back."""
         asked = [TopicPartition(*each) for each in self._asked]
         try:
-            found = self._consumer(code).committed(asked, ANSWER_S)
+            found = told(self._consumer(code).committed(asked, ANSWER_S))
         except KafkaException as failed:
             raise Unavailable(f"the broker does not answer ({failed.args[0].name()}): try again") from failed
         return {each.partition: max(each.offset, 0) for each in found}

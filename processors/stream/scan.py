@@ -17,7 +17,7 @@ from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
 from processors.stream.client import LOGGER, PARTITION_EOF, READ_AHEAD, changelog_config
-from processors.stream.offsets import Offsets, Partition
+from processors.stream.offsets import Offsets, Partition, told
 from processors.stream.rights import READ, is_of_no_group, is_refusal, refused
 from processors.stream.tail import record_of
 
@@ -64,7 +64,7 @@ class Scan:
         first, end = answer(lambda: (self._offsets.first(wanted), self._offsets.stable(wanted)))
         if since_ms is not None and self._knows_times:
             asked = [TopicPartition(*partition, since_ms) for partition in wanted]
-            for found in answer(lambda: self._consumer.offsets_for_times(asked, ANSWER_S)):
+            for found in answer(lambda: told(self._consumer.offsets_for_times(asked, ANSWER_S))):
                 place = (found.topic, found.partition)
                 first[place] = found.offset if found.offset >= 0 else end[place]
         return {partition: (first[partition], end[partition]) for partition in wanted}

@@ -13,6 +13,7 @@ from processors.errors import Unavailable
 from processors.pipeline.records import Record
 from processors.stream.broker import ANSWER_S
 from processors.stream.client import LOGGER, changelog_config
+from processors.stream.offsets import told
 from processors.stream.rights import is_of_no_group, is_refusal, refused
 
 
@@ -39,10 +40,10 @@ class Tail:
         if not timed:
             return partitions
         try:
-            found = self._consumer.offsets_for_times(timed, ANSWER_S)  # -1: nothing so late, its end
+            found = told(self._consumer.offsets_for_times(timed, ANSWER_S))  # -1: nothing so late, its end
         except KafkaException as failed:
             raise Unavailable(f"the broker does not answer ({failed.args[0].name()})") from failed
-        return [each for each in partitions if each.topic not in since_ms] + found
+        return [each for each in partitions if each.topic not in since_ms] + [*found]
 
     def _numbers(self, topic: str) -> list[int]:
         try:

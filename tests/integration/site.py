@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processors.settings import Settings
@@ -116,7 +116,8 @@ class Site:
         consumer = Consumer(self.kafka | {"group.id": f"{group}-{self.suffix}"})
         topic = self.topic(role)
         count = len(consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions)
-        found = consumer.committed([TopicPartition(topic, p) for p in range(count)], PATIENCE_S)
+        asked = [TopicPartition(topic, p) for p in range(count)]
+        found = answered(lambda: consumer.committed(asked, PATIENCE_S))
         consumer.close()
         return {part.partition: part.offset for part in found}
 
@@ -200,11 +201,35 @@ class Logged(Protocol):
     def log(self) -> Path: ...
 
 
-def until(reached: object, what: str, member: Logged | None = None) -> None:
-    """Wait for an outcome by asking again and again; fails after PATIENCE_S with the member's log."""
-    assert callable(reached)
+Answer = TypeVar("Answer")
+
+MOVING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
+"""Another broker answers in a moment."""
+
+
+def answered(question: Callable[[], Answer]) -> Answer:
+    """What the broker says, asked again while what it is asked of moves to another."""
     end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return question()
+        except KafkaException as failed:
+            if failed.args[0].code() not in MOVING or time.monotonic() > end:
+                raise
+
+
+def until(reached: object, what: str, member: Logged | None = None, patience_s: float = PATIENCE_S) -> None:
+    """Wait for an outcome by asking again and again; fails after `patience_s` with the member's log."""
+    assert callable(reached)
+    end = time.monotonic() + patience_s
     while not reached():
         if time.monotonic() > end:
             log = member.log.read_text("utf-8", errors="replace")[-4000:] if member else ""
-            raise AssertionError(f"not reached in {PATIENCE_S} s: {what}\n{log}")
+            raise AssertionError(f"not reached in {patience_s} s: {what}\n{log}")

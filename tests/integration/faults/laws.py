@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.avro.facts import decode_fact
 from processors.pipeline.records import OutputRecord, OutputTopic
-from tests.integration.site import Site, until
+from tests.integration.site import PATIENCE_S, Site, answered, until
 from tests.property.runs import References, latest
 
 INPUTS = ("instances", "reports", "intake")
@@ -80,16 +80,17 @@ def committed(site: Site) -> dict[tuple[str, int], int]:
     }
 
 
-def no_lag(site: Site) -> None:
+def no_lag(site: Site, patience_s: float = PATIENCE_S) -> None:
     """The group comes to the end of all inputs by itself."""
-    until(lambda: committed(site) == ends(site, INPUTS), "no lag")
+    until(lambda: committed(site) == ends(site, INPUTS), "no lag", patience_s=patience_s)
 
 
-def nothing_open(site: Site) -> None:
+def nothing_open(site: Site, patience_s: float = PATIENCE_S) -> None:
     """No transaction hides later records from readers: the last stable offset is the end."""
     until(
         lambda: ends(site, WRITTEN, IsolationLevel.READ_COMMITTED) == ends(site, WRITTEN),
         "no open transaction",
+        patience_s=patience_s,
     )
 
 
@@ -106,5 +107,10 @@ def ends(
         for topic in map(site.topic, roles)
         for partition in topics[topic].partitions
     }
-    futures = site.admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
-    return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+
+    def said() -> dict[tuple[str, int], int]:
+        admin = AdminClient(site.kafka)  # a new one: it is not to remember an earlier leader
+        futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
+        return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+
+    return answered(said)

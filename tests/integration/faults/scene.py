@@ -94,12 +94,13 @@ class Scene:
         for future in self.site.admin.delete_records(gone).values():
             future.result()
 
-    def heals(self, member: Member) -> None:
+    def heals(self, member: Member, patience_s: float = PATIENCE_S) -> None:
         """Everything that must hold comes to hold, and `member` has no part in it but to run."""
         expected = undisturbed(self.site.settings, self.sent)
-        until(lambda: laws.holds(self.site, expected), "the references of an undisturbed run", member)
-        laws.no_lag(self.site)
-        laws.nothing_open(self.site)
+        what = "the references of an undisturbed run"
+        until(lambda: laws.holds(self.site, expected), what, member, patience_s)
+        laws.no_lag(self.site, patience_s)
+        laws.nothing_open(self.site, patience_s)
         laws.one_fact_for_each_revision(self.site)
 
     def accounts(self, member: Member) -> None:

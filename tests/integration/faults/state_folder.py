@@ -50,6 +50,8 @@ class StateFolder:
         """Some files of the folder, each in its own way."""
         done = []
         files = sorted(path for path in self._folder.iterdir() if path.stat().st_size)
+        if not files:
+            return "nothing is in it"
         for path in self._random.sample(files, self._random.randint(1, len(files))):
             if not path.exists() or not path.stat().st_size:
                 continue  # SQLite cleared it away when it looked at another

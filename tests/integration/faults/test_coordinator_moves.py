@@ -13,7 +13,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from confluent_kafka import KafkaException
 
+from processors.stream.offsets import Offsets
 from tests.broker import NoBroker
 from tests.cluster import OF_GROUPS, OF_TRANSACTIONS, Cluster, cluster
 from tests.integration.faults.crash_plan import AT_ANY_MOMENT, IN_A_BATCH
@@ -24,6 +26,8 @@ from tests.integration.site import Site, until
 MOVES = 3
 """Of one member, each at another point of its work."""
 WITHIN_S = 1.5
+MOVE_S = 120.0
+"""Three brokers on a busy machine agree slowly."""
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +39,20 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pytest.fail(str(missing), pytrace=False)
 
 
+@pytest.fixture
+def cluster_of_three(three: Cluster) -> Cluster:
+    """All of it, whatever the test before left."""
+    three.mend()
+    return three
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("topic", [OF_GROUPS, OF_TRANSACTIONS], ids=["group", "transactions"])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_the_coordinator_moves(
-    three: Cluster, tmp_path: Path, fault_seed: int, topic: str, how: signal.Signals
+    cluster_of_three: Cluster, tmp_path: Path, fault_seed: int, topic: str, how: signal.Signals
 ) -> None:
+    three = cluster_of_three
     site = Site(three.bootstrap, uuid.uuid4().hex[:8], tmp_path)
     site.create(3)
     scene, random = Scene(site, fault_seed), Random(f"{fault_seed} {topic} {how}")
@@ -49,16 +61,41 @@ def test_the_coordinator_moves(
     with scene.member() as member:
         assert member.ready() is not None
         for step in random.sample(IN_A_BATCH, MOVES):
-            until(three.is_whole, "all replicas in sync", member)
+            until(three.is_whole, "all replicas in sync", member, MOVE_S)
             node = three.coordinator(topic, name)
             print(f"broker {node} of {name}: {how.name} at {step}")  # noqa: T201 (shown when the test fails)
             _goes(three, node, how, scene, member, step, random)
-            scene.heals(member)
+            scene.heals(member, MOVE_S)
             three.brokers[node].start()
             scene.send()
-            scene.heals(member)
+            scene.heals(member, MOVE_S)
             scene.accounts(member)
         assert member.stop() == 0
+
+
+@pytest.mark.nightly
+def test_of_a_partition_whose_leader_was_killed_the_end_is_told_or_nothing(
+    cluster_of_three: Cluster, tmp_path: Path
+) -> None:
+    """A place that is none would mean that all is read."""
+    site = Site(cluster_of_three.bootstrap, uuid.uuid4().hex[:8], tmp_path)
+    site.create(3)
+    topic, offsets = site.topic("instances"), Offsets(site.kafka)
+    for partition in range(3):
+        site.send("instances", [(None, b"x")] * 2, partition)
+    places = [(topic, partition) for partition in range(3)]
+    answers = [offsets.end(places)]
+    cluster_of_three.brokers[cluster_of_three.leader(topic, 0)].stop(signal.SIGKILL)
+
+    def is_answered() -> bool:
+        try:
+            answers.append(offsets.end(places))
+        except KafkaException:
+            return False
+        return True
+
+    until(is_answered, "an answer", patience_s=MOVE_S)
+    assert answers == [dict.fromkeys(places, 2)] * 2
 
 
 def _goes(
