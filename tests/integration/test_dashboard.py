@@ -158,6 +158,7 @@ def test_the_page_shows_what_is_published(desk: Desk, browser: Chrome, running: 
         assert complaints(browser) == []
         _by_keyboard(desk, browser)
         _to_listen_to(browser)
+        _on_a_telephone(browser)
 
 
 def _by_keyboard(desk: Desk, browser: Chrome) -> None:
@@ -203,6 +204,15 @@ def _to_listen_to(browser: Chrome) -> None:
     assert not any("graphics" in role.lower() or role == "image" for role in roles)
     names = {name for role, name in heard if role == "heading"}
     assert {"Live", "Completion rules", "Dead letters", "Settle time, seconds", "References"} <= names
+
+
+def _on_a_telephone(browser: Chrome) -> None:
+    """Nothing is beyond the edge; what is wide scrolls within its own place."""
+    screen = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    width = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width == 400
 
 
 def test_the_page_of_a_reference(desk: Desk, browser: Chrome, running: Program, tmp_path: Path) -> None:
