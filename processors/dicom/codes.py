@@ -35,14 +35,19 @@ def code(item: DataSet, reading: Reading) -> Concept:
 
     Warnings: `code_without_scheme`, `code_unmapped`.
     """
+    concept = reading.concepts.get(item)
+    if concept is not None:
+        return concept
     seen = _bytes_of(item)
     if seen is None:
         return _code(item, reading)
     concept = reading.concepts.get(seen)
     if concept is None:
         concept = _code(item, reading)
-        if concept.coding is not None and concept.coding.system in _KNOWN:
-            reading.concepts[seen] = concept
+        if concept.coding is None or concept.coding.system not in _KNOWN:
+            return concept
+        reading.concepts[seen] = concept
+    reading.concepts[item] = concept
     return concept
 
 

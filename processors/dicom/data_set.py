@@ -48,6 +48,19 @@ class DataSet:
         return bytes(self.data[at : at + length])
 
     @property
+    def is_alike_anywhere(self) -> bool:
+        """Whether the same bytes elsewhere in the object mean the same: nothing that broke, no nesting whose
+        depth counts, and nothing that a character set is needed for.
+        """
+        for element in self.elements.values():
+            if isinstance(element, list):
+                return False
+            value = self.value_of(element)
+            if not value.isascii() or b"\x1b" in value:
+                return False
+        return bool(self.elements)
+
+    @property
     def encodings(self) -> tuple[str, ...]:
         """Of Specific Character Set (0008,0005), at least one; that of no known set is the default's."""
         if not self._encodings:

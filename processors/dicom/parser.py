@@ -29,6 +29,7 @@ from processors.dicom.element_headers import (
     tag_text_of,
     vr_of,
 )
+from processors.dicom.fragments import fragments_end
 from processors.dicom.reading import ReadingPolicy
 from processors.dicom.time_budget import TimeBudget
 from processors.errors import DeadLetterCode, Refused, WarningCode
@@ -43,6 +44,10 @@ _PLAIN = SHORT - {b"UN"}
 _APART = {0xFFFE, 0x7FE0}
 """Groups of item tags and of pixel data."""
 _NULS = re.compile(rb"\x00*")
+
+_SHORT_SEQUENCE = 192
+"""Bytes of a sequence that is kept to be met again: codes, most of a report, are the same few. Keeping
+longer ones costs more than it saves."""
 
 _UNCOUNTED = 4096
 """How far an icon may run past the length around it, in bytes: 8 a fragment are known to be left out. Without
@@ -76,6 +81,8 @@ class _Container:
     """It has a length."""
     items: list[DataSet] | None = None
     """Of a sequence, None for a set of elements."""
+    bytes_of_items: bytes = b""
+    """Of a sequence short enough to be met again."""
 
 
 class _Malformed(Exception):
@@ -107,6 +114,7 @@ class _Walk:
         self.stack = [_Container(root, self.size, encoding)]
         self.parsed = Parsed(root)
         self.filled_at = self.filled_to = -1
+        self.met: dict[bytes, list[DataSet]] = {}
 
     def run(self) -> Parsed:
         while self.stack:
@@ -182,6 +190,8 @@ class _Walk:
             self._cut_or_malformed(inner)
         if self.at > inner.end:
             raise _Malformed
+        if inner.bytes_of_items and all(item.is_alike_anywhere for item in inner.items or ()):
+            self.met[inner.bytes_of_items] = inner.items or []
         self.stack.pop()
 
     def _item(self, sequence: _Container, items: list[DataSet]) -> None:
@@ -250,12 +260,17 @@ class _Walk:
         if not at + 8 <= after <= inner.end or group == 0xFFFE:
             return False
         tag = group << 16 | element
-        items: list[DataSet] = []
         if len(self.stack) == 1:
             self.top_tag = tag
+        sent = bytes(self.data[at:after]) if little and after - at <= _SHORT_SEQUENCE else b""
+        items = self.met.get(sent)
+        if items is not None:
+            self.at = after
+        else:
+            items, self.at = [], at
+            depth = inner.depth + 1
+            self.stack.append(_Container(inner.data_set, after, inner.encoding, depth, True, items, sent))
         inner.data_set.elements[tag] = items
-        self.at = at
-        self.stack.append(_Container(inner.data_set, after, inner.encoding, inner.depth + 1, True, items))
         return True
 
     def _enter_sequence(self, header: ElementHeader, inner: _Container) -> None:
@@ -381,18 +396,3 @@ class _Walk:
             found = _NULS.match(self.data, self.at)
             self.filled_at, self.filled_to = self.at, found.end() if found else self.at
         return self.filled_to == self.size
-
-
-def fragments_end(data: Buffer, at: int, end: int, encoding: Encoding, budget: TimeBudget) -> int:
-    """Position after the sequence delimiter of encapsulated data from `at`; -1: none comes by `end`."""
-    unpack = _IMPLICIT[encoding.little]
-    while at + 8 <= end:
-        budget.step()
-        group, element, length = unpack(data, at)
-        tag = group << 16 | element
-        if tag == SEQUENCE_END:
-            return int(at + 8)
-        if tag != ITEM or length == UNDEFINED:
-            return -1
-        at += 8 + length
-    return -1

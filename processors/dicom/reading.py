@@ -69,8 +69,8 @@ class Reading:
     meta_class_uid: str = ""
     """Media Storage SOP Class UID (0002,0002), or empty."""
     budget: TimeBudget = field(default_factory=TimeBudget)
-    concepts: dict[tuple[bytes, int, int], Concept] = field(default_factory=dict)
-    """Codes of this object that were read already, see `codes`."""
+    concepts: dict[DataSet | tuple[bytes, int, int], Concept] = field(default_factory=dict)
+    """Codes of this object that were read already, by item and by what it says, see `codes`."""
 
     def quiet(self) -> Reading:
         """The same object, for what is looked at and never published: its warnings are nobody's."""

@@ -264,3 +264,47 @@ def test_damaged_bytes_are_read_or_refused(whole: bytes) -> None:
             event_of_object(bytes(data), Stamp(0, False, "", "", b""), ReadingPolicy(), dated=False)
         except Refused as refused:
             assert refused.message  # noqa: PT017  the only exception there may be
+
+
+def meaning(said: bytes, character_set: bytes = b"") -> bytes:
+    """An item of a sequence that holds one code, perhaps in a character set of its own."""
+    code = element(0x00080104, b"LO", said)
+    own = element(0x00080005, b"CS", character_set) if character_set else b""
+    return own + element(0x0040A043, b"SQ", item(code), long=True)
+
+
+def item(elements: bytes) -> bytes:
+    return b"\xfe\xff\x00\xe0" + struct.pack("<I", len(elements)) + elements
+
+
+def meanings(*of_items: bytes) -> list[str]:
+    """Code Meaning of each item of a content sequence, after an image's own header."""
+    header = bare(ct(1)) + element(0x0040A730, b"SQ", b"".join(map(item, of_items)), long=True)
+    reading = read_object(header)
+    found = []
+    for content in items(reading.dataset, "ContentSequence", reading):
+        (code,) = items(content, "ConceptNameCodeSequence", reading)
+        found.append(text(code, "CodeMeaning", reading))
+    return found
+
+
+def test_the_same_bytes_mean_what_they_mean_where_they_stand() -> None:
+    """Short sequences are kept to be met again; but letters follow the character set around them."""
+    latin, cyrillic = b"ISO_IR 100", b"ISO_IR 144"
+    plain, other, letter = b"Length", b"Lengthy ", b"\xe4\xe4"
+    assert meanings(meaning(plain), meaning(other), meaning(plain)) == ["Length", "Lengthy", "Length"]
+    assert meanings(meaning(letter, latin), meaning(letter, cyrillic)) == ["ää", "фф"]
+    assert meanings(meaning(plain, latin), meaning(plain, cyrillic)) == ["Length", "Length"]
+    seven_bits = b'\x1b$B$"\x1b(B'
+    there, here = meanings(meaning(seven_bits, b"\\ISO 2022 IR 87"), meaning(seven_bits))
+    assert there == "あ" != here
+
+
+def test_what_is_met_again_counts_in_the_depth_of_where_it_stands() -> None:
+    policy = ReadingPolicy(max_depth=3)
+    nested = element(0x0040A043, b"SQ", item(element(0x00400008, b"SQ", item(b""), long=True)), long=True)
+    deeper = element(0x0040A730, b"SQ", item(nested), long=True)
+    header = bare(ct(1))
+    read_object(header + element(0x0040A730, b"SQ", item(nested) + item(b""), long=True), policy)
+    with pytest.raises(Refused, match="nested"):
+        read_object(header + element(0x0040A730, b"SQ", item(nested) + item(deeper), long=True), policy)
