@@ -107,7 +107,8 @@ def _override(tables: Table, name: str, text: str) -> None:
     types = {each.name: each.type for each in msgspec.structs.fields(kind)}
     allowed = types.get(key.lower()) or _unknown(f"key in [{section}]", key.lower(), types, where)
     if entry:
-        table.setdefault(key.lower(), {})[entry] = text
+        held = table.get(key.lower())  # of the file; where it is no mapping, the check below says so
+        table[key.lower()] = {**(held if isinstance(held, dict) else {}), entry: text}
     else:
         table[key.lower()] = _typed(allowed, text)
     _checked(kind, table, section, where)

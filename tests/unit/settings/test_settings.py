@@ -151,6 +151,13 @@ def test_a_mistake_in_the_environment_names_the_variable_and_no_value(
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["COMPLETENESS__QUIET_S__X", "COMPLETENESS__OVERRIDE__X", "KAFKA__X"])
+def test_an_entry_of_what_the_file_has_as_something_else_is_one_line(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, "kafka = 1" if "KAFKA" in name else "[completeness]\nquiet_s = 5\noverride = []")
+    with pytest.raises(SettingsError, match="expected"):
+        load(path, {PREFIX + name: "1"})
+
+
 def test_settings_that_need_each_other_may_come_from_anywhere(tmp_path: Path) -> None:
     facts, url = PREFIX + "SCHEMA_REGISTRY__FACTS", PREFIX + "SCHEMA_REGISTRY__URL"
     assert load(None, {facts: "header", url: "http://r"}).schema_registry.url == "http://r"
