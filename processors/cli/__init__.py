@@ -28,7 +28,7 @@ _COMMANDS = {
     "settings": "Print every setting with its default and reason.",
     "topics": "Create the topics, or check them.",
     "publish": "Send DICOM files or event files to the input topics.",
-    "sink": "Bring the references to a FHIR server.",
+    "sink": "Bring the references to a FHIR server or a reporting session.",
     "source": "Feed the input topics from a folder or a neighbouring system.",
     "dead-letters": "List what was put aside, show it, put it back.",
     "explain": "Tell where a reference came from.",
