@@ -7,7 +7,7 @@ then the smaller path, so the order of arrival does not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from processors.core import identity
@@ -32,6 +32,7 @@ from processors.core.references import (
     endpoints_of,
     modality_concept,
 )
+from processors.core.series import SeriesState
 from processors.core.space_regions import is_in_space, on_image, series_in
 from processors.core.standing import earliest, reasons_against_document
 from processors.core.study import DocumentState, StudyState, canonical_uid_of
@@ -149,27 +150,42 @@ class _CopyView:
                     yield self._reference(group, series_uid, items)
 
     def elsewhere(self) -> Iterator[ImagingReference]:
-        """Where regions in space were while fewer series were known; withdrawn."""
+        """Where regions in space were published while fewer series were known, or while images were said to
+        be in another frame of reference; withdrawn.
+        """
+        own, known = self.study.study_instance_uid, self.study.ledgers.get(self.canonical_uid, {})
         for group in filter(is_in_space, self.groups) if self.policy.space_regions == "image" else ():
-            for place, items in self._carriers(group).items():
-                if place not in self.places[id(group)]:
+            here = self.places[id(group)]
+            former = [s for uid, s in sorted(self.study.series.items()) if self._id(group, own, uid) in known]
+            found = self._on_the_report(group) | self._on_images(group, former)
+            found |= self._on_images(group, self._series_in(group.frame_of_reference_uid))
+            for place, items in found.items():
+                if place[0] == own and place not in here:
                     yield self._reference(group, place[1], items, WithdrawalReason.SUPERSEDED)
 
-    def _carriers(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
-        """A region in space on the report, and on an image of each series in its frame of reference."""
-        (item,) = group.items
-        carriers = {(item.study_instance_uid, item.series_instance_uid): [item]}
-        hide = self.policy.hide_quality_rejections
-        for series in series_in(self.study, group.frame_of_reference_uid):
+    def _on_the_report(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
+        """A region in space, as read; under every name of the report, where it is looked back at."""
+        return {(item.study_instance_uid, item.series_instance_uid): [item] for item in group.items}
+
+    def _on_images(
+        self, group: ReportedGroup, chosen: Iterable[SeriesState]
+    ) -> dict[Place, list[ReportedItem]]:
+        """A region in space on an image of each of these series."""
+        own, hide = self.study.study_instance_uid, self.policy.hide_quality_rejections
+        found = {}
+        for series in chosen:
             carried = on_image(self.study, series, group, standing=not self.reasons, hide_quality=hide)
-            carriers[item.study_instance_uid, series.series_instance_uid] = [carried]
-        return carriers
+            if carried is not None:
+                found[own, series.series_instance_uid] = [carried]
+        return found
 
     def _places(self, group: ReportedGroup) -> dict[Place, list[ReportedItem]]:
         """Items by the series they lie in; those without evidence through the document's own study."""
         if self.policy.space_regions == "image" and is_in_space(group):
-            report, *images = self._carriers(group).items()
-            return dict(images if len(images) == 1 else [report])
+            carriers = self._series_in(group.frame_of_reference_uid)
+            if len(carriers) == 1:
+                return self._on_images(group, carriers)
+            return self._on_the_report(group)
         places: dict[Place, list[ReportedItem]] = {}
         own = self.study.study_instance_uid
         for item in group.items:
@@ -270,9 +286,15 @@ class _CopyView:
     def _key_id(self, key: str) -> str:
         return identity.reference_id(key, self.policy.namespace)
 
+    def _series_in(self, uid: str) -> list[SeriesState]:
+        found = self.context.in_frames.get(uid)
+        if found is None:
+            found = self.context.in_frames[uid] = series_in(self.study, uid)
+        return found
+
     def _in_frame_of_reference(self, uid: str) -> list[str]:
         """The one known series of the study that has this Frame of Reference UID (PS3.3 C.18.9)."""
-        found = series_in(self.study, uid)
+        found = self._series_in(uid)
         if not found:
             self.warnings.add(WarningCode.UNRESOLVED_FRAME_OF_REFERENCE)
         if len(found) != 1:

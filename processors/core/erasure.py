@@ -155,7 +155,7 @@ def forget_document(study: StudyState, path: DocumentPath, effect: Effect) -> No
     study.touched_documents.discard(path)
     study.dropped_rows.append(("d", *path))
     effect.erased_documents |= {canonical_uid_of(content) for content in state.contents}
-    study.index_documents_anew()
+    study.index_again(path, state.contents)
 
 
 def forget_series(study: StudyState, series_instance_uid: str) -> None:
@@ -203,19 +203,32 @@ def _erase_instance(study: StudyState, series: SeriesState, sop_instance_uid: st
     if before.stamp is not None and (after is None or after.stamp is None):
         series.seen -= 1
         study.left(sop_instance_uid, series.series_instance_uid)
+    word = _word_of(series, before)
     said = series.said.pop(sop_instance_uid, None)
     if said is not None:
         series.dirty_said.add(before.position // CHUNK)
         kept = {header: stamp for header, stamp in said.items() if stamp.occurred_at_us > until_us}
         if kept:
             series.said[sop_instance_uid] = kept
-    series.headers = _headers_of(series)
+    if not word.items().isdisjoint(series.headers.items()):  # else others said all of it later
+        series.headers = _headers_of(series)
+
+
+def _base_of(series: SeriesState) -> SeriesHeader:
+    return series.base or next(iter(series.headers), SeriesHeader())
+
+
+def _word_of(series: SeriesState, instance: InstanceState) -> dict[SeriesHeader, Stamp]:
+    """What one instance says of its series."""
+    if instance.stamp is None:
+        return {}
+    return series.said.get(instance.sop_instance_uid) or {_base_of(series): instance.stamp}
 
 
 def _headers_of(series: SeriesState) -> dict[SeriesHeader, Stamp]:
     """What the instances that are left say of their series."""
     layers: dict[SeriesHeader, Stamp] = {}
-    base = series.base or next(iter(series.headers), SeriesHeader())
+    base = _base_of(series)
     for uid, instance in series.instances.items():
         if instance.stamp is not None:
             for header, stamp in (series.said.get(uid) or {base: instance.stamp}).items():
@@ -238,11 +251,12 @@ def _erase_document(study: StudyState, path: DocumentPath, event: InstanceErased
             effect.messages.append(gone)
         forget_document(study, path, effect)
     elif len(kept) < len(said):
-        effect.erased_documents |= {canonical_uid_of(content) for content in state.contents}
+        before = state.contents
+        effect.erased_documents |= {canonical_uid_of(content) for content in before}
         (state.stamp, state.content), *former = kept
         state.former = {content.content_digest: (stamp, content) for stamp, content in former}
         study.touched_documents.add(path)
-        study.index_documents_anew()
+        study.index_again(path, before)
 
 
 def _erase_items(study: StudyState, path: DocumentPath, stamp: Stamp, effect: Effect) -> None:
@@ -253,23 +267,29 @@ def _erase_items(study: StudyState, path: DocumentPath, stamp: Stamp, effect: Ef
         for holder in study.families.get(canonical, ())
     }
     effect.erased_documents |= study.may_name(path.sop_instance_uid)
-    stripped = [holder for holder in sorted(holders) if _strip(study, study.documents[holder])]
-    for holder in stripped:
+    for holder in sorted(holders):
         state = study.documents[holder]
+        before = state.contents
+        if not _strip(study, state, path.sop_instance_uid):
+            continue
+        study.index_again(holder, before)
         study.touched_documents.add(holder)
         effect.erased_documents |= {canonical_uid_of(content) for content in state.contents}
         if not state.at_home:
             effect.messages.append(ItemErased(holder.study_instance_uid, path, stamp))
-    if stripped:
-        study.index_documents_anew()
 
 
-def _strip(study: StudyState, state: DocumentState) -> bool:
-    content = without_erased(study, state.content, state.stamp)
+def _strip(study: StudyState, state: DocumentState, sop_instance_uid: str) -> bool:
+    """Of an instance that was erased just now. One of several names may take others with it."""
+    sop = sop_instance_uid if study.names is None else ""
+    content = without_erased(study, state.content, state.stamp, sop)
     former = {
-        digest: (stamp, without_erased(study, each, stamp)) for digest, (stamp, each) in state.former.items()
+        digest: (stamp, without_erased(study, each, stamp, sop))
+        for digest, (stamp, each) in state.former.items()
     }
-    if content is state.content and former == state.former:
+    if content is state.content and all(
+        each[1] is state.former[digest][1] for digest, each in former.items()
+    ):
         return False
     state.content, state.former = content, former
     return True
@@ -306,43 +326,57 @@ def _erase_commands(study: StudyState, path: DocumentPath, until_us: int, effect
 # ---- a document's content less what was erased -----------------------------------------------------------
 
 
-def without_erased(study: StudyState, document: Document, stamp: Stamp) -> Document:
-    """The content said under this stamp; the same object where nothing of it was erased."""
+def without_erased(study: StudyState, document: Document, stamp: Stamp, sop: str = "") -> Document:
+    """The content said under this stamp; the same object where nothing of it was erased.
+
+    `sop`: a SOP Instance UID, where nothing else can have been; empty: anything may.
+    """
     home = document.path.study_instance_uid
     groups = []
     for group in document.groups:
-        left = _left(study, group.items, home, stamp)
+        left = _left(study, group.items, home, stamp, sop)
         if left or not group.items:
-            groups.append(_group(study, group, left, home, stamp))
+            groups.append(_group(study, group, left, home, stamp, sop))
     stripped = document._replace(
         groups=tuple(groups),
-        predecessors=tuple(p for p in document.predecessors if not _gone(study, p, home, stamp)),
-        rejection=_note(study, document.rejection, home, stamp),
+        predecessors=_left(study, document.predecessors, home, stamp, sop),
+        rejection=_note(study, document.rejection, home, stamp, sop),
     )
     return document if stripped == document else stripped
 
 
 def _group(
-    study: StudyState, group: ReportedGroup, items: tuple[ReportedItem, ...], home: str, stamp: Stamp
+    study: StudyState,
+    group: ReportedGroup,
+    items: tuple[ReportedItem, ...],
+    home: str,
+    stamp: Stamp,
+    sop: str,
 ) -> ReportedGroup:
     def points_at_erased(focus: Focus) -> bool:
+        if not _is_state(focus):
+            return False
         state = tuple(focus.value.split("|"))
-        return focus.kind is FocusKind.PRESENTATION_STATE and _gone(study, state, home, stamp)
+        return sop in ("", state[2]) and _gone(study, state, home, stamp)
 
     return group._replace(items=items, focus=tuple(f for f in group.focus if not points_at_erased(f)))
 
 
-def _note(study: StudyState, note: RejectionNote | None, home: str, stamp: Stamp) -> RejectionNote | None:
+def _note(
+    study: StudyState, note: RejectionNote | None, home: str, stamp: Stamp, sop: str
+) -> RejectionNote | None:
     if note is None:
         return None
-    return note._replace(instances=tuple(i for i in note.instances if not _gone(study, i, home, stamp)))
+    return note._replace(instances=_left(study, note.instances, home, stamp, sop))
 
 
 Named = TypeVar("Named", bound=tuple[Any, ...])
 
 
-def _left(study: StudyState, items: tuple[Named, ...], home: str, stamp: Stamp) -> tuple[Named, ...]:
-    return tuple(item for item in items if not _gone(study, item, home, stamp))
+def _left(
+    study: StudyState, items: tuple[Named, ...], home: str, stamp: Stamp, sop: str = ""
+) -> tuple[Named, ...]:
+    return tuple(i for i in items if (sop and i[2] != sop) or not _gone(study, i, home, stamp))
 
 
 def _gone(study: StudyState, item: tuple[Any, ...], home: str, stamp: Stamp) -> bool:
@@ -351,6 +385,16 @@ def _gone(study: StudyState, item: tuple[Any, ...], home: str, stamp: Stamp) -> 
 
 
 def _erased_items(study: StudyState, document: Document, stamp: Stamp) -> list[DocumentPath]:
-    items = (item for group in document.groups for item in group.items)
     home = document.path.study_instance_uid
-    return [DocumentPath(*item[:3]) for item in items if _gone(study, item, home, stamp)]
+    named: list[tuple[Any, ...]] = [item for group in document.groups for item in group.items]
+    named += [
+        tuple(focus.value.split("|"))
+        for group in document.groups
+        for focus in group.focus
+        if _is_state(focus)
+    ]
+    return [DocumentPath(*each[:3]) for each in named if _gone(study, each, home, stamp)]
+
+
+def _is_state(focus: Focus) -> bool:
+    return focus.kind is FocusKind.PRESENTATION_STATE

@@ -53,7 +53,7 @@ def put_documents(view: StudyState, own: StudyState, raws: Sequence[StudyState],
     parts: dict[DocumentPath, list[_Copy]] = {}
     for reader in readers:
         for path, part in reader.parts():
-            if path not in found:
+            if path not in found and path.study_instance_uid != own.study_instance_uid:  # else it told them
                 parts.setdefault(path, []).append(part)
     for path, copies in parts.items():
         _put(view, path, _fragment(copies))

@@ -7,7 +7,7 @@ no hash, no time of day: the same state gives the same references (CONTRACT 4, A
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import repeat
 from typing import NamedTuple
 
@@ -58,6 +58,8 @@ class Context(NamedTuple):
     patient_id: str = ""
     """As the study's own headers have it, whoever survives."""
     survivor: Survivor = unmerged
+    in_frames: dict[str, list[SeriesState]] = {}  # noqa: RUF012 - `context_of` gives each its own
+    """Frame of Reference UID → series, as far as it was asked for: thousands of regions may ask."""
 
     def subject_or(self, header: SeriesHeader, source: str, policy: Policy) -> Identifier | None:
         """The study's patient; while it names none, the one of this header of a document or a selection."""
@@ -79,7 +81,7 @@ def context_of(study: StudyState, policy: Policy, survivor: Survivor = unmerged)
     subject = survivor(subject_of(*patient, policy)) if patient else None
     accession = order[0].accession if order else None
     based_on = (accession_identifier(accession, order[1], policy),) if accession and order else ()
-    return Context(subject, based_on, patient[0].patient_id if patient else "", survivor)
+    return Context(subject, based_on, patient[0].patient_id if patient else "", survivor, {})
 
 
 def _latest(
@@ -126,11 +128,25 @@ def _identifier(value: str, issuer: str, default: str, policy: Policy) -> Identi
 
 
 def instant_text(at_us: int, policy: Policy) -> str:
-    """FHIR instant in the site's zone, with as many fraction digits as it needs (0, 3 or 6)."""
-    at = (_EPOCH + timedelta(microseconds=at_us)).astimezone(policy.identity.display_zone)
+    """FHIR instant in the site's zone, with as many fraction digits as it needs (0, 3 or 6).
+
+    `at_us`: within years 1 to 9999 in UTC.
+    """
+    at = _in_zone(_EPOCH + timedelta(microseconds=at_us), policy.identity.display_zone)
     if at.microsecond == 0:
         return at.isoformat(timespec="seconds")
     return at.isoformat(timespec="microseconds" if at.microsecond % 1000 else "milliseconds")
+
+
+def _in_zone(at: datetime, zone: tzinfo) -> datetime:
+    """As the zone has it; in UTC where FHIR cannot say that: before standard zones offsets have seconds, and
+    hours before the year 1, or after 9999, cannot be written. A sender's clock may well stand there.
+    """
+    try:
+        local = at.astimezone(zone)
+    except OverflowError:
+        return at
+    return local if (local.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta() else at
 
 
 # ---- a series --------------------------------------------------------------------------------------------

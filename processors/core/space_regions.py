@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from processors.core.events import GroupKind, ReportedGroup, ReportedItem, SubsetKind
 from processors.core.instances import InstanceState
+from processors.core.references import images_of
 from processors.core.series import SeriesState
 from processors.core.standing import reasons_against
 from processors.core.study import StudyState
@@ -28,15 +29,20 @@ def series_in(study: StudyState, frame_of_reference_uid: str) -> list[SeriesStat
 
 def on_image(
     study: StudyState, series: SeriesState, group: ReportedGroup, *, standing: bool, hide_quality: bool
-) -> ReportedItem:
-    """The group's item on the first image of a series of `series_in`: of those that stand, where any does and
-    the report itself is `standing`.
+) -> ReportedItem | None:
+    """The group's item on the first image of a series: of those that stand, where any does and the report
+    itself is `standing`; of one that is not in the frame of reference any more, on its first image at all.
+    None: it has no image.
     """
     uid = series.series_instance_uid
     images = _images(study, series, group.frame_of_reference_uid)
     stand = [i for i in images if not reasons_against(study, uid, i.sop_instance_uid, hide_quality)]
-    first = min((stand if standing else []) or images, key=_order)
+    chosen = (stand if standing else []) or images or images_of(series)
+    if not chosen:
+        return None
+    first = min(chosen, key=_order)
     return group.items[0]._replace(
+        study_instance_uid=study.study_instance_uid,
         series_instance_uid=uid,
         sop_instance_uid=first.sop_instance_uid,
         sop_class_uid=first.header.sop_class_uid,
@@ -50,8 +56,8 @@ def _images(study: StudyState, series: SeriesState, frame_of_reference_uid: str)
     return [
         instance
         for instance in series.order
-        if instance.header.frame_of_reference_uid == frame_of_reference_uid
-        and not is_report(instance.header.sop_class_uid)
+        if instance.frame_of_reference_uid == frame_of_reference_uid
+        and not is_report(instance.sop_class_uid)
         and (series.series_instance_uid, instance.sop_instance_uid) not in study.moved
     ]
 

@@ -11,7 +11,7 @@ series the same holds:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -98,8 +98,31 @@ class DocumentState:
         else:
             self.former[digest] = (stamp, content)
         if len(self.former) > FORMER_CONTENTS:
-            del self.former[min(self.former, key=lambda each: self.former[each][0])]
+            self.forget_earliest()
         return holds
+
+    def forget_earliest(self) -> None:
+        """Of the former contents, of which there must be one."""
+        del self.former[min(self.former, key=lambda each: self.former[each][0])]
+
+
+def _marks_of(path: DocumentPath, content: Document) -> set[str]:
+    """Of what a content depends on; see `StudyState.dependents`."""
+    marks = {path.sop_instance_uid, path.series_instance_uid, *content.identical}
+    marks |= {predecessor.sop_instance_uid for predecessor in content.predecessors}
+    if content.rejection is not None:
+        marks |= {rejected.sop_instance_uid for rejected in content.rejection.instances}
+    for group in content.groups:
+        for item in group.items:
+            marks.add(item.sop_instance_uid)
+            marks.add(item.series_instance_uid or ANY_SERIES)
+        for focus in group.focus:
+            if focus.kind is FocusKind.FRAME_OF_REFERENCE:
+                marks.add(ANY_FRAME_OF_REFERENCE)
+            elif focus.kind is FocusKind.PRESENTATION_STATE:
+                said_study, _, sop_instance_uid = focus.value.split("|")
+                marks |= {sop_instance_uid} if said_study else {sop_instance_uid, ANY_SERIES}
+    return marks
 
 
 def canonical_uid_of(content: Document) -> str:
@@ -107,8 +130,9 @@ def canonical_uid_of(content: Document) -> str:
 
 
 FORMER_CONTENTS = 8
-"""Contents kept beside the present one. A path should have one; each costs the document's size, and a
-reference made only by one that was dropped keeps its last listing when it is withdrawn."""
+"""Contents kept beside the present one, fewer of large ones (`wire.state`). A path should have one; each
+costs the document's size, and a reference made only by one that was dropped keeps its last listing when it
+is withdrawn."""
 
 
 class CarriedState:
@@ -227,21 +251,7 @@ class StudyState:
         for content in state.contents:
             canonical = canonical_uid_of(content)
             self.families.setdefault(canonical, set()).add(path)
-            marks = {path.sop_instance_uid, path.series_instance_uid, *content.identical}
-            marks |= {predecessor.sop_instance_uid for predecessor in content.predecessors}
-            if content.rejection is not None:
-                marks |= {rejected.sop_instance_uid for rejected in content.rejection.instances}
-            for group in content.groups:
-                for item in group.items:
-                    marks.add(item.sop_instance_uid)
-                    marks.add(item.series_instance_uid or ANY_SERIES)
-                for focus in group.focus:
-                    if focus.kind is FocusKind.FRAME_OF_REFERENCE:
-                        marks.add(ANY_FRAME_OF_REFERENCE)
-                    elif focus.kind is FocusKind.PRESENTATION_STATE:
-                        said_study, _, sop_instance_uid = focus.value.split("|")
-                        marks |= {sop_instance_uid} if said_study else {sop_instance_uid, ANY_SERIES}
-            for mark in marks:
+            for mark in _marks_of(path, content):
                 self.dependents.setdefault(mark, set()).add(canonical)
 
     def may_name(self, sop_instance_uid: str) -> set[str]:
@@ -251,11 +261,22 @@ class StudyState:
         named = self.dependents.get(sop_instance_uid, set())
         return named | self.dependents.get(ANY_FRAME_OF_REFERENCE, set())
 
-    def index_documents_anew(self) -> None:
-        """Contents went: without this the marks of what they named would stay."""
-        self.families, self.dependents = {}, {}
-        for path, state in self.documents.items():
-            self.index_document(path, state)
+    def index_again(self, path: DocumentPath, before: Iterable[Document]) -> None:
+        """Contents of this document went, or something of them: without this the marks of what they named
+        would stay. Cost: the document and its family.
+        """
+        marks, again = set[str](), {path}
+        for content in before:
+            marks |= _marks_of(path, content)
+        for canonical in {canonical_uid_of(content) for content in before}:
+            again |= self.families.pop(canonical, set())
+            for mark in marks:
+                found = self.dependents.get(mark, set())
+                found.discard(canonical)
+                if not found:
+                    self.dependents.pop(mark, None)
+        for each in again & self.documents.keys():
+            self.index_document(each, self.documents[each])
 
     def wait_until(self, due_at_ms: int | None) -> None:
         """A clock of this study was set."""

@@ -25,6 +25,7 @@ from processors.core.identity import reference_id
 from processors.core.policy import Identity, Policy
 from processors.core.reference import Identifier, ImagingReference
 from processors.core.references import context_of
+from processors.core.series import Published
 from processors.core.study import StudyState
 from processors.errors import WarningCode
 from tests.builders.events import (
@@ -298,6 +299,15 @@ def test_a_region_in_space_hangs_on_the_first_image_of_the_one_series(
     known: list[object], expected: list[tuple[str, str, str]]
 ) -> None:
     assert hung(*known) == expected
+
+
+def test_it_leaves_an_image_that_is_said_to_be_in_another_frame() -> None:
+    other = arrived("3.3", 2, instance=InstanceHeader(CT, 3, frame_of_reference_uid="4.2"))
+    study = study_of(reported(in_space()), slice_of(3), other)
+    published = reference_id("sr-region|1.1|2.1|5.1|1.5.1")
+    study.ledgers["5.1"] = {published: Published(1, b"")}
+    former = family(study, policy=ON_IMAGES).former[published]
+    assert (uids(former), former.withdrawn) == (["3.3"], "superseded")
 
 
 def test_on_an_image_it_is_a_region_of_the_image() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -104,6 +105,20 @@ def test_issued_is_the_latest_first_arrival_of_those_listed(events: list[object]
 )
 def test_instants_in_the_sites_zone_with_the_digits_they_need(at_us: int, text: str) -> None:
     zone = timezone(timedelta(hours=1))
+    assert instant_text(at_us, Policy(identity=Identity(site_zone=zone))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("1800-01-01T00:00:00+00:00", ZoneInfo("Europe/Zurich")),
+        ("0001-01-01T00:00:00+00:00", timezone(timedelta(hours=-5))),
+        ("9999-12-31T23:59:59.999999+00:00", timezone(timedelta(hours=1))),
+    ],
+    ids=["before standard time", "the first hour", "the last one"],
+)
+def test_an_instant_that_the_zone_cannot_write_is_in_utc(text: str, zone: tzinfo) -> None:
+    at_us = (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert instant_text(at_us, Policy(identity=Identity(site_zone=zone))) == text
 
 

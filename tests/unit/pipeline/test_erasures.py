@@ -249,3 +249,16 @@ def test_a_region_in_space_leaves_the_image_that_it_hung_on() -> None:
     values = {o.key: o.value for o in site.outputs if o.topic is OutputTopic.FHIR}
     assert list(values.values()).count(None) == 2, "of the region on an image, and of the series"
     assert not any(b'"3.2"' in (value or b"") for value in values.values())
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_presentation_state_that_was_erased_in_another_study_is_no_focus(order: tuple[int, ...]) -> None:
+    """Its study is told of the report, since that names an image there."""
+    focus = (Focus(FocusKind.PRESENTATION_STATE, f"{OTHER}|2.9|5.7"),)
+    items = (item("3.1"), item("3.2", study=OTHER))
+    region = ReportedGroup(GroupKind.REGION, "1.5", OF_INTEREST, items, focus=focus)
+    events = reported(document(region, sop_class=SR)), erased("5.7", series="2.9", study=OTHER)
+    site, _ = outcome(*(events[at] for at in order))
+    latest = {resource["id"]: resource for resource in resources(site.outputs)}
+    assert len(latest) == 2
+    assert not any("focus" in resource for resource in latest.values())

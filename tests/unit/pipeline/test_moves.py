@@ -10,12 +10,32 @@ from typing import Any
 import pytest
 
 from processors.core.corrections import InstanceErased, Scope, UidChanged
-from processors.core.events import DocumentPath, Focus, FocusKind, SeriesCompleted, SeriesHeader
+from processors.core.events import (
+    DocumentPath,
+    Focus,
+    FocusKind,
+    FragmentReported,
+    GroupKind,
+    InstanceHeader,
+    Region,
+    ReportedGroup,
+    SeriesCompleted,
+    SeriesHeader,
+)
+from processors.core.folding import fold
+from processors.core.moved_study import seen
+from processors.core.policy import Policy
+from processors.core.study import StudyState
+from processors.core.uid_changes import Routes
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import (
+    CT,
     DAY_US,
+    OF_INTEREST,
+    ORIGIN,
     SERIES,
+    SR,
     STUDY,
     arrived,
     deleted,
@@ -322,3 +342,36 @@ def test_an_item_without_evidence_goes_with_what_was_erased_under_an_old_name() 
     events = [reported(named, 1), arrived("3.1", at_s=7), gone, SERIES_TO_OTHER]
     for order in permutations(events):
         assert listed(played(order)) == [("113015", OTHER, MOVED, ["3.1"])]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_region_in_space_follows_its_report_and_its_image(order: tuple[int, ...]) -> None:
+    """It was on an image of the study that both left."""
+    own = item("5.1", series="2.9", sop_class=SR)._replace(regions_3d=(Region("point", (1, 2, 3)),))
+    frame = Focus(FocusKind.FRAME_OF_REFERENCE, "4.1")
+    region = ReportedGroup(
+        GroupKind.REGION, "1.5", OF_INTEREST, (own,), focus=(frame,), frame_of_reference_uid="4.1"
+    )
+    events = (
+        arrived("3.1", instance=InstanceHeader(CT, 1, frame_of_reference_uid="4.1")),
+        reported(document(region, sop_class=SR)),
+        changed(Scope(STUDY), Scope(OTHER)),
+    )
+    site = Site(Policy(space_regions="image"))
+    for at in order:
+        tell(site, events[at])
+        site.wait(400)
+    found = {r["studyUid"] + r["seriesUid"] for r in latest(site).values() if r["status"] == "available"}
+    assert found == {f"{OTHER}2.1"}
+
+
+def test_what_a_study_told_another_is_no_document_that_came_from_there() -> None:
+    """Erased here, it would live on in what comes back."""
+    own, other = StudyState("1.2"), StudyState("1.1")
+    part = document(key_images(item("3.1")), study="1.2")
+    fold(other, FragmentReported("1.1", part, stamp(1), 0), ORIGIN)
+    move = changed(Scope("1.1"), Scope("1.2"))
+    routes = Routes(
+        lambda study: [move] if study == "1.1" else [], lambda study: ["1.1"] if study == "1.2" else []
+    )
+    assert seen(own, [other], routes).documents == {}
