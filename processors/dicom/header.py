@@ -15,6 +15,11 @@ from processors.dicom.values import first, items, text, whole_number
 from processors.dicom.volumes import volume_of
 from processors.errors import Refused, WarningCode
 
+TEXT_MOST = 4096
+"""Characters of a value. PS3.5 6.2 has 64 for most of them, and no bound for the name of an issuer."""
+VALUES_MOST = 64
+"""People who performed an examination."""
+
 _STANDARD_ROOT = "1.2.840.10008."
 """Root of every UID that DICOM itself assigns (PS3.6 A)."""
 
@@ -52,7 +57,25 @@ def header_parts(reading: Reading) -> tuple[InstanceHeader, SeriesHeader]:
         or text(dataset, "IssuerOfPatientID", reading),
         accession=accession(dataset, reading),
     )
-    return instance, header
+    return instance, _short(header, reading)
+
+
+def _short(header: SeriesHeader, reading: Reading) -> SeriesHeader:
+    """Without values that are no one's: they would be kept with every image of the series."""
+    without = {
+        name: default
+        for name, default in SeriesHeader._field_defaults.items()
+        if not _is_short(getattr(header, name))
+    }
+    if without:
+        reading.warn_once(WarningCode.BAD_VR)
+    return header._replace(**without)
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= TEXT_MOST
+    return not isinstance(value, tuple) or (len(value) <= VALUES_MOST and all(map(_is_short, value)))
 
 
 def sop_class_of(reading: Reading) -> str:

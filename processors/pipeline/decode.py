@@ -45,7 +45,7 @@ class Decoder:
         self._writers = writers
 
     def decode(self, record: Record, now_ms: int) -> AnyEvent | Ignored:
-        """`now_ms`: when a bare object happened whose record has no timestamp.
+        """`now_ms`: when a bare object happened whose record has no timestamp, or one of the future.
 
         Raises Refused with the dead letter's code, or Delayed while the schema registry that the value needs
         does not answer; nothing else for whatever bytes.
@@ -79,7 +79,9 @@ class Decoder:
         """What the object's reader needs of a record without an envelope; it is not dated."""
         digest = sha256(value)
         source = _header(record, "source") or UNKNOWN_SOURCE
-        occurred_at_ms = record.timestamp_ms if record.timestamp_ms > 0 else now_ms
+        if len(source) > event_fields.TEXT_MOST:
+            raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "the header source is too long", "source")
+        occurred_at_ms = min(record.timestamp_ms, now_ms) if record.timestamp_ms > 0 else now_ms
         return (
             Stamp(occurred_at_ms * 1000, False, source, digest.hexdigest(), digest.digest()[:8]),
             self._policy,

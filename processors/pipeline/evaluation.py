@@ -33,7 +33,7 @@ from processors.core.volumes import of_volumes
 from processors.errors import DeadLetterCode, WarningCode
 from processors.pipeline.dead_letters import described
 from processors.pipeline.erasures import Erasures
-from processors.pipeline.forwarding import NOWHERE
+from processors.pipeline.forwarding import NOWHERE, trimmed
 from processors.pipeline.homes import Home
 from processors.pipeline.publishing import Background, Change, Publisher
 from processors.pipeline.records import OutputRecord, Step
@@ -309,7 +309,8 @@ class Evaluator:
         state = study.documents[path]
         if not state.at_home:
             return
-        for target, fragment in fragments(study, state, self._policy).items():
+        for target, whole in fragments(study, state, self._policy).items():
+            fragment = trimmed(whole)
             if fragment.leaves_nothing and target not in state.sent:
                 continue
             said = pack(fragment._replace(partly_erased=False))[1]  # no news by itself

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from processors.avro.envelope import IntakeEnvelope, decode_intake, encode_intake
+from processors.core.events import DocumentArrived, FragmentReported, SelectionMade
 from processors.core.study import Origin
 from processors.errors import DeadLetterCode, Refused
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic
@@ -15,6 +16,13 @@ from processors.wire.messages import FORMAT, READABLE, pack, unpack
 
 NOWHERE: Origin = (("", -1), -1)
 """Of what a home tells by itself."""
+
+EVENT_BYTES = 15 * 1024 * 1024
+"""Of an event, packed. It is forwarded and kept so, in topics that hold 16 MiB; numbers, and words that are
+said again and again, take more room here than in an object."""
+
+_MEMBER_BYTES = 80
+"""Of a selection's instance in what is kept of its publication: the UID, a checksum."""
 
 
 def from_intake(value: bytes) -> tuple[Any, Origin]:
@@ -29,6 +37,26 @@ def from_intake(value: bytes) -> tuple[Any, Origin]:
             f"an intake record of format {envelope.version}; this version reads up to {FORMAT}",
         )
     return unpack(envelope.kind, envelope.body), ((envelope.topic, envelope.partition), envelope.offset)
+
+
+def require_small(event: Any) -> None:
+    """Raises Refused(too_large) for a document or a selection that no internal topic would take, and that
+    would be read again for ever.
+    """
+    if not isinstance(event, DocumentArrived | SelectionMade):
+        return
+    size = len(pack(event)[1])
+    if isinstance(event, SelectionMade):
+        size += _MEMBER_BYTES * len(event.items)
+    if size > EVENT_BYTES:
+        raise Refused(DeadLetterCode.TOO_LARGE, f"what it refers to takes {size} bytes")
+
+
+def trimmed(fragment: FragmentReported) -> FragmentReported:
+    """Without the earliest of its former contents, as far as all of them would be too large."""
+    while fragment.former and len(pack(fragment)[1]) > EVENT_BYTES:
+        fragment = fragment._replace(former=fragment.former[:-1])
+    return fragment
 
 
 def to_intake(event: Any, target: int, origin: Origin, at_ms: int, traceparent: bytes) -> OutputRecord:

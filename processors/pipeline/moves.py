@@ -124,11 +124,11 @@ class Moves:
         for key, value in found.items():
             if not key.startswith(prefix) or kind_of(key) in _OWN:
                 continue
-            told.append((key, value))
             size += len(value or b"")
-            if size >= TOLD_BYTES:
+            if told and size > TOLD_BYTES:
                 yield StudyTold(study.study_instance_uid, tuple(told), stamp, bool(study.erased))
-                told, size = [], 0
+                told, size = [], len(value or b"")
+            told.append((key, value))
         if told:
             yield StudyTold(study.study_instance_uid, tuple(told), stamp, bool(study.erased))
 

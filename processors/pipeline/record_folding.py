@@ -19,7 +19,7 @@ from processors.pipeline.batch import Batch
 from processors.pipeline.decode import Decoder, Ignored
 from processors.pipeline.dispositions import dispose_forwarded, refuse
 from processors.pipeline.evaluation import Evaluator, Work
-from processors.pipeline.forwarding import from_intake, to_intake, trace_of
+from processors.pipeline.forwarding import from_intake, require_small, to_intake, trace_of
 from processors.pipeline.homes import Home
 from processors.pipeline.moving import Moving
 from processors.pipeline.partitioning import home_of
@@ -66,6 +66,7 @@ class RecordFold:
             if type(event) is Ignored:
                 batch.step.dispositions["ignored", event.reason] += 1
                 return
+            require_small(event)
         else:
             event, origin = from_intake(value)
         if batch.is_odd(timestamp_ms):

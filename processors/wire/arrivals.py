@@ -17,7 +17,7 @@ from typing import Any
 from processors.core.events import InstanceArrived, InstanceHeader, Stamp
 from processors.core.runs import Run
 from processors.core.vocabulary import REPORTS
-from processors.errors import Refused
+from processors.errors import DeadLetterCode, Refused
 from processors.wire import uids
 from processors.wire.event_fields import (
     NO_ARRIVAL,
@@ -32,6 +32,9 @@ from processors.wire.uids import Warnings, once
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_US = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""What can be written. `0001-01-01T00:00:00+14:00` is RFC 3339, and the year before in UTC."""
 
 SERIES_REMEMBERED = 4096
 """Series whose constant part is remembered, about 2 kB each. With fewer than arrive at the same time, every
@@ -47,6 +50,14 @@ DIGEST_SIZE = 8
 def utc_us(instant: datetime) -> int:
     """Microseconds since 1970."""
     return (instant - _epoch(instant.tzinfo)) // _MICROSECOND
+
+
+def occurred_at_us(fields: TypedFields) -> int:
+    """Microseconds since 1970. Raises Refused(undecodable_record) outside of the years 1 to 9999 in UTC."""
+    at_us = utc_us(fields.occurred_at)
+    if not _FIRST_US <= at_us <= _LAST_US:
+        raise Refused(DeadLetterCode.UNDECODABLE_RECORD, "a time lies in the years 1 to 9999", "occurred_at")
+    return at_us
 
 
 @lru_cache(maxsize=64)
@@ -140,7 +151,7 @@ def arrived(fields: TypedFields, digest: bytes) -> InstanceArrived:
     part = _part_of(_said_of_series(fields))
     sop_instance_uid, warnings = uids.required(fields.sop_instance_uid, uids.SOP_INSTANCE)
     warnings = once(part.warnings + warnings + dropped(fields))
-    stamp = Stamp(utc_us(fields.occurred_at), False, part.source, fields.event_id, digest)
+    stamp = Stamp(occurred_at_us(fields), False, part.source, fields.event_id, digest)
     numbers = fields.instance_number, fields.number_of_frames
     instance = InstanceHeader(part.sop_class_uid, *numbers, part.frame_of_reference_uid)
     expected = fields.number_of_series_related_instances
@@ -231,10 +242,11 @@ class Portion:
         return utc_us(self._fields[n].occurred_at)
 
     def run(self, part: SeriesPart, positions: list[int]) -> Run | None:
-        """Arrivals of one series; None: an instance's UID is bad, or has something to say."""
+        """Arrivals of one series; None: an instance's UID or time is bad, or a UID has something to say."""
         chosen = [self._fields[n] for n in positions]
         sops: Any = [fields.sop_instance_uid for fields in chosen]
-        if not part.are_sop_instances(sops):
+        times_us = _all_utc_us([fields.occurred_at for fields in chosen])
+        if not part.are_sop_instances(sops) or min(times_us) < _FIRST_US or max(times_us) > _LAST_US:
             return None
         return Run(
             part.study,
@@ -246,7 +258,7 @@ class Portion:
             sops,
             [fields.instance_number for fields in chosen],
             [fields.number_of_frames for fields in chosen],
-            _all_utc_us([fields.occurred_at for fields in chosen]),
+            times_us,
             [fields.event_id for fields in chosen],
             [sha256(self._values[n]).digest()[:DIGEST_SIZE] for n in positions],
         )

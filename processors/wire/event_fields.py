@@ -34,7 +34,11 @@ CORRECTIONS = frozenset({"patient.merged", "patient.unmerged", "instance.erased"
 NAMES = frozenset(get_args(EventName)) | CORRECTIONS
 
 _INT_MAX = 2**31 - 1
-Text = Annotated[str, Meta(min_length=1)]
+TEXT_MOST = 4096
+"""Characters. What a sender says of an image is kept with each one: DICOM's texts have 64, ids of events some
+tens, and a record of the changelog holds 64 images."""
+Text = Annotated[str, Meta(min_length=1, max_length=TEXT_MOST)]
+Short = Annotated[str, Meta(max_length=TEXT_MOST)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Number = Annotated[int, Meta(ge=0, le=_INT_MAX)]
 FrameCount = Annotated[int, Meta(ge=1, le=_INT_MAX)]
@@ -53,15 +57,15 @@ class TypedFields(Struct, frozen=True, gc=False):
     sop_class_uid: str | None = None
     instance_number: Number | None = None
     number_of_frames: FrameCount | None = None
-    modality: str | None = None
+    modality: Short | None = None
     series_number: Number | None = None
-    body_part_examined: str | None = None
-    laterality: str | None = None
-    frame_of_reference_uid: str | None = None
-    patient_id: str | None = None
-    issuer_of_patient_id: str | None = None
-    accession_number: str | None = None
-    issuer_of_accession_number: str | None = None
+    body_part_examined: Short | None = None
+    laterality: Short | None = None
+    frame_of_reference_uid: Short | None = None
+    patient_id: Short | None = None
+    issuer_of_patient_id: Short | None = None
+    accession_number: Short | None = None
+    issuer_of_accession_number: Short | None = None
     number_of_series_related_instances: Number | None = None
 
 
@@ -161,7 +165,7 @@ def mend(members: Mapping[str, Any]) -> MendedFields:
     kept["dropped"] = tuple(dict.fromkeys(dropped))
     if kept["event"] not in CORRECTIONS:
         return MendedFields(**kept)
-    prior = {field: _fit(members.get(field), str | None, field) for field in _PRIOR}
+    prior = {field: _fit(members.get(field), Short | None, field) for field in _PRIOR}
     return CorrectionFields(**kept, **prior)
 
 
@@ -175,15 +179,15 @@ _PRIOR = CorrectionFields.__struct_fields__[-5:]
 _OPTIONAL: dict[str, Any] = {
     "instance_number": Number | None,
     "number_of_frames": FrameCount | None,
-    "modality": str | None,
+    "modality": Short | None,
     "series_number": Number | None,
-    "body_part_examined": str | None,
-    "laterality": str | None,
-    "frame_of_reference_uid": str | None,
-    "patient_id": str | None,
-    "issuer_of_patient_id": str | None,
-    "accession_number": str | None,
-    "issuer_of_accession_number": str | None,
+    "body_part_examined": Short | None,
+    "laterality": Short | None,
+    "frame_of_reference_uid": Short | None,
+    "patient_id": Short | None,
+    "issuer_of_patient_id": Short | None,
+    "accession_number": Short | None,
+    "issuer_of_accession_number": Short | None,
     "number_of_series_related_instances": Number | None,
 }
 _WARNINGS = {
@@ -207,7 +211,7 @@ def _fit(value: Any, type_: Any, field: str) -> Any:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError:
-        _refuse(field, "this field is missing, empty or of the wrong type")
+        _refuse(field, "this field is missing, empty, too long or of the wrong type")
 
 
 def _occurred_at(value: Any) -> datetime:

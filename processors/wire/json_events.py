@@ -22,7 +22,7 @@ from processors.core.events import (
 )
 from processors.errors import DeadLetterCode, Refused
 from processors.wire import selections, uids
-from processors.wire.arrivals import arrived, dropped, utc_us
+from processors.wire.arrivals import arrived, dropped, occurred_at_us
 from processors.wire.corrections import correction_of
 from processors.wire.event_fields import CorrectionFields, EventFields
 from processors.wire.series_fields import SERIES_FIELDS, header_of
@@ -32,9 +32,9 @@ _REMOVALS = frozenset({"instance.deleted", "selection.withdrawn", "instance.eras
 
 
 def stamp_of(fields: EventFields, digest: bytes) -> Stamp:
-    """`digest`: first 8 bytes of the SHA-256 of the record's value."""
+    """`digest`: first 8 bytes of the SHA-256 of the record's value. Raises Refused: undecodable_record."""
     removal = fields.event in _REMOVALS
-    return Stamp(utc_us(fields.occurred_at), removal, fields.source, fields.event_id, digest)
+    return Stamp(occurred_at_us(fields), removal, fields.source, fields.event_id, digest)
 
 
 def to_event(fields: EventFields, digest: bytes) -> AnyEvent:

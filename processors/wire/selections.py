@@ -36,6 +36,8 @@ _NUMBER_MAX = 2**31 - 1
 """VR IS."""
 
 
+_ID_MOST = 4096
+"""Characters: it is a part of keys."""
 _COORDINATE_MAX = 3.4e38
 """VR FL, that of DICOM's own coordinates, is a binary32. JSON's integers have no bound, floats do."""
 
@@ -78,8 +80,8 @@ def selection_of(
 def selection_id_of(members: dict[str, Any] | None) -> str:
     """The sender's own id. Raises Refused(undecodable_record)."""
     selection_id = (members or {}).get("selection_id")
-    if not isinstance(selection_id, str) or not selection_id:
-        _refuse("selection.selection_id", "a selection has an id, a text")
+    if not isinstance(selection_id, str) or not 0 < len(selection_id) <= _ID_MOST:
+        _refuse("selection.selection_id", f"a selection has an id, a text of at most {_ID_MOST} characters")
     return selection_id
 
 

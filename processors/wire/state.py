@@ -40,6 +40,10 @@ from processors.wire.packing import pack, unpack
 FORMAT = 5
 """Of a body; each entry says its own."""
 
+DOCUMENT_BYTES = 15 * 1024 * 1024
+"""Of a document with its former contents; the changelog takes records of 16 MiB. One alone is smaller
+(`pipeline.forwarding`)."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _Inputs = list[tuple[str, int, int, int]]
 _LedgerRow = tuple[int, bytes, str, dict[str, int], str, str, str]
@@ -212,6 +216,15 @@ def _document_rows(study: StudyState, path: DocumentPath) -> Iterator[Row]:
 
 
 def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
+    """The earliest of the former contents go as long as all of it is more than a record of the changelog."""
+    body = _packed_document(state)
+    while len(body) > DOCUMENT_BYTES and state.former:
+        state.forget_earliest()
+        body = _packed_document(state)
+    return Row(f"{uid}|d|{'|'.join(path)}", body, state.due_at_ms)
+
+
+def _packed_document(state: DocumentState) -> bytes:
     row = _DocumentRow(
         state.content,
         state.stamp,
@@ -225,7 +238,7 @@ def _document_row(uid: str, path: DocumentPath, state: DocumentState) -> Row:
         state.duplicates,
         [(digest, *said) for digest, said in state.former.items()],
     )
-    return Row(f"{uid}|d|{'|'.join(path)}", pack(_encode(row)), state.due_at_ms)
+    return pack(_encode(row))
 
 
 def _carried_row(uid: str, path: DocumentPath, state: CarriedState) -> Row:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import warnings
 import zlib
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from processors.core.events import InstanceArrived
+from processors.core.policy import Identity, Policy
 from processors.errors import Refused
+from processors.pipeline import forwarding
 from processors.pipeline.building import decoder_of
 from processors.pipeline.records import Headers, Record
+from processors.schema_files import topic_specs
 from processors.settings import Settings
+from processors.wire import state
+from tests.builders import goldens
+from tests.builders.events import document, item, key_images, reported
+from tests.builders.images import ct, encoded
+from tests.unit.pipeline.site import Site, headers_of, letters, resources
 
 ARRIVAL = {
     "event": "instance.arrived",
@@ -83,6 +94,91 @@ def refusal(value: bytes, headers: Headers) -> str:
     with pytest.raises(Refused) as refused:
         decoder_of(Settings()).decode(Record("", 0, 0, 1, None, value, headers), 1_700_000_000_000)
     return refused.value.code
+
+
+FIRST, LAST = "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"
+
+
+@pytest.mark.parametrize("at", [f"{FIRST}+14:00", f"{LAST}-00:01"])
+def test_a_time_that_utc_cannot_write_refuses_the_record(at: str) -> None:
+    site = Site()
+    for name in ("instance.arrived", "series.completed", "instance.deleted", "study.updated"):
+        site.send(json.dumps({**ARRIVAL, "event": name, "occurred_at": at}).encode())
+    found = [headers_of(each) for each in letters(site.outputs)]
+    said = {(each["__imaging.errors.code"], each["__imaging.errors.tag"]) for each in found}
+    assert (said, len(found)) == ({("undecodable_record", "occurred_at")}, 4)
+
+
+@pytest.mark.parametrize("at", [f"{FIRST}Z", f"{LAST}Z"])
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "America/New_York"])
+def test_a_clock_that_stands_at_its_end_is_published(at: str, zone: str) -> None:
+    site = Site(Policy(identity=Identity(site_zone=ZoneInfo(zone))))
+    site.send(json.dumps({**ARRIVAL, "occurred_at": at}).encode())
+    (resource,) = resources(site.wait(10))
+    assert resource["issued"].startswith(at[:4])
+
+
+@pytest.mark.parametrize("timestamp_ms", [10**15, 2**63 - 1])
+def test_a_bare_object_of_the_future_happened_now_at_most(timestamp_ms: int) -> None:
+    site = Site()
+    site.feed(site.record(encoded(ct(1)), timestamp_ms=timestamp_ms))
+    site.wait(10)
+    assert len(resources(site.outputs)) == 1
+
+
+def selection(**said: object) -> bytes:
+    made = {"selection_id": "s", "text": "t", **said}
+    return json.dumps({**ARRIVAL, "event": "selection.made", "selection": made}).encode()
+
+
+def test_what_no_internal_topic_would_take_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The member would try to write it for ever."""
+    monkeypatch.setattr(forwarding, "EVENT_BYTES", 800)
+    site = Site()
+    few, many = ([{"sop_instance_uid": f"1.2.{n}"} for n in range(count)] for count in (3, 30))
+    long = [{**few[0], "regions_2d": [{"region_type": "polyline", "coordinates": [0.1, 0.2] * 300}]}]
+    report = max((each.value or b"" for each in goldens.g7().records), key=len)
+    site.send(selection(instances=many), selection(instances=long), report, selection(instances=few))
+    found = [headers_of(each)["__imaging.errors.code"] for each in letters(site.outputs)]
+    assert found == ["too_large"] * 3
+    assert site.member.dispositions["dead_lettered", "too_large"] == 3
+    assert len(resources(site.outputs)) == 1
+
+
+def test_texts_that_are_kept_with_every_image_are_short() -> None:
+    long = "x" * 5_000
+    for member in ("event_id", "source"):
+        assert refusal(event(member, json.dumps(long).encode()), []) == "undecodable_record"
+    assert refusal(selection(selection_id=long), []) == "undecodable_record"
+    assert refusal(encoded(ct(1)), [*DICOM, ("source", long.encode())]) == "undecodable_record"
+    image = ct(1)
+    with warnings.catch_warnings(action="ignore"):
+        image.PatientID, image.OperatorsName = long, [f"A^{n}" for n in range(100)]
+    for value in (encoded(image), event("patient_id", json.dumps(long).encode())):
+        read = decoder_of(Settings()).decode(Record("", 0, 0, 1, None, value, []), 1_700_000_000_000)
+        assert isinstance(read, InstanceArrived)
+        assert (read.header.patient_id, read.header.performers) == ("", ())
+        assert "bad_vr" in read.warnings
+
+
+def test_former_contents_go_where_all_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "DOCUMENT_BYTES", 600)
+    monkeypatch.setattr(forwarding, "EVENT_BYTES", 3_000)
+    site = Site()
+    for n in range(8):
+        items = [
+            item(f"3.{n}.{i * 7919}", study=study, series="2.1") for i in range(9) for study in ("1.1", "1.2")
+        ]
+        site.tell(reported(document(key_images(*items)), n))
+    rows = [value for store in site.member.stores for key, value in store.scan("") if "|d|" in key]
+    assert max(map(len, rows)) < 1_000
+    assert sum(len(r["instance"]) for r in resources(site.outputs) if r["status"] == "available") > 0
+
+
+def test_the_topics_take_the_largest_of_what_is_written() -> None:
+    specs = topic_specs()
+    for topic, most in (("intake", forwarding.EVENT_BYTES), ("changelog", state.DOCUMENT_BYTES)):
+        assert most < int(specs[f"imaging-reference-{topic}"].config["max.message.bytes"]) - 500_000
 
 
 def test_what_is_only_long_is_read() -> None:
