@@ -293,6 +293,7 @@ def _fold_rejection(study: StudyState, event: InstancesRejected, _origin: Origin
 def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool:
     """Remember the note's rejections; True if any is news."""
     news = False
+    of_series: set[str] = set()
     for series_instance_uid, sop_instance_uid in event.instances:
         path = (event.study_instance_uid, series_instance_uid, sop_instance_uid)
         if erasure.is_erased(study, path, event.stamp.occurred_at_us):
@@ -311,7 +312,9 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
                 series.changed.add(series.instances[sop_instance_uid].position)
                 series.touched = True
         effect.now_documents |= study.may_name(sop_instance_uid)
-        effect.now_selections |= {k for k in study.selections if series_instance_uid in ("", k[0])}
+        of_series.add(series_instance_uid)
+    if of_series:
+        effect.now_selections |= {k for k in study.selections if "" in of_series or k[0] in of_series}
     return news
 
 

@@ -74,6 +74,9 @@ class Copy(NamedTuple):
 
 
 def _with(times: tuple[int, ...], at_us: int) -> tuple[int, ...]:
+    """One more; mostly the latest."""
+    if not times or at_us > times[-1]:
+        return (*times, at_us)
     return tuple(sorted((*times, at_us)))
 
 

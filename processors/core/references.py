@@ -6,6 +6,7 @@ no hash, no time of day: the same state gives the same references (CONTRACT 4, A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import repeat
@@ -120,11 +121,16 @@ def _identifier(value: str, issuer: str, default: str, policy: Policy) -> Identi
     mapped = policy.identity.issuers.get(issuer)
     if mapped:
         return Identifier(mapped, value)
-    if ":" in issuer:
+    if _is_uri(issuer):
         return Identifier(issuer, value)
-    if issuer.replace(".", "").isdigit() and "." in issuer:
+    if _is_oid(issuer):
         return Identifier(f"urn:oid:{issuer}", value)
     return Identifier("", value, issuer)
+
+
+_is_uri = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+").fullmatch
+_is_oid = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+").fullmatch
+"""FHIR datatype oid, without its `urn:oid:`. Anything else is a name, whatever signs it has."""
 
 
 def instant_text(at_us: int, policy: Policy) -> str:

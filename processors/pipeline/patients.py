@@ -2,8 +2,8 @@
 
 Rules of this file: rows in and out of the store; who survives is `core.aliases`. What is read is remembered
 only until the table changes, so a site's whole history of merges costs no memory. A merge costs the patients
-that were merged into the prior one before; their studies are found by an index and looked at a thousand a
-tick, however many they are.
+that were merged into the prior one before, once for all merges between two ticks; their studies are found by
+an index and looked at a thousand a tick, however many they are.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Patients:
         self._survivors: dict[Identifier, Identifier] = {}
         self._linked: bool | None = None
         """Whether anybody was ever merged; None: not yet asked."""
+        self._told: set[str] = set()
+        """Patients, as hashes, who wait with all that were merged into them, since the last look at any."""
 
     def survivor(self, patient: Identifier, policy: Policy) -> Identifier:
         """The patient whom this one was merged into, else himself."""
@@ -68,15 +70,23 @@ class Patients:
         self._store.put(entries)
         waiting = [
             self._entry(rows.waiting_key(patient), rows.encode_cursor(""), at_ms)
-            for patient in self._upstream(name_hash(joined.prior.value))
+            for patient in sorted(self._to_tell(name_hash(joined.prior.value)))
+            if any(True for _ in self._store.scan(rows.studies_of(patient)))
         ]
         self._store.put(waiting)
-        self.forget()
-        prior = patient_identifier(joined.prior.value, joined.prior.issuer, joined.source, policy)
-        return entries + waiting, joined in walk(prior, self._links, policy).ignored
+        self._look_up_anew()
+        return entries + waiting, self._closes_cycle(joined, policy)
+
+    def _closes_cycle(self, link: Link, policy: Policy) -> bool:
+        """Only where somebody was merged into the prior patient can the way lead back to him."""
+        if not any(True for _ in self._store.scan(rows.upstream_of(name_hash(link.prior.value)))):
+            return False
+        prior = patient_identifier(link.prior.value, link.prior.issuer, link.source, policy)
+        return link in walk(prior, self._links, policy).ignored
 
     def follow(self, patients: Iterable[str], study_instance_uid: str) -> list[StateEntry]:
         """From now on merges of these patient ids concern this study."""
+        self._told.clear()
         entries = [self._entry(key, rows.MARK) for key in _index_keys(patients, study_instance_uid)]
         self._store.put(entries)
         return entries
@@ -89,6 +99,7 @@ class Patients:
 
     def waiting_studies(self, key: str, limit: int) -> tuple[list[str], list[StateEntry]]:
         """(studies of a waiting patient, at most `limit`; entries that note how far this went)."""
+        self._told.clear()
         found = self._store.get(key)
         if found is None or limit <= 0:
             return [], []
@@ -106,7 +117,11 @@ class Patients:
         return studies, [entry]
 
     def forget(self) -> None:
-        """What was looked up may have changed."""
+        """What was looked up, or put, may not be so."""
+        self._told.clear()
+        self._look_up_anew()
+
+    def _look_up_anew(self) -> None:
         self._survivors.clear()
         self._linked = None
 
@@ -116,14 +131,15 @@ class Patients:
             for _, value in self._store.scan(rows.links_of(prior_id))
         ]
 
-    def _upstream(self, patient: str) -> set[str]:
-        """This patient and all that were ever merged into him, as hashes."""
+    def _to_tell(self, patient: str) -> set[str]:
+        """This patient and all that were ever merged into him, as hashes, but for those who wait already."""
         found, unread = {patient}, [patient]
         while unread:
             for key, _ in self._store.scan(rows.upstream_of(unread.pop())):
-                if (prior := rows.last_of(key)) not in found:
+                if (prior := rows.last_of(key)) not in found and prior not in self._told:
                     found.add(prior)
                     unread.append(prior)
+        self._told |= found
         return found
 
     def _entry(self, key: str, body: bytes | None, due_at_ms: int | None = None) -> StateEntry:

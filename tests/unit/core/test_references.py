@@ -164,6 +164,8 @@ def test_a_known_complete_series_may_leave_out_its_list(events: list[object], co
         ("2.999.8", "PACS_A", Identifier("urn:oid:2.999.8", "P1")),
         ("WARD", "PACS_A", Identifier("", "P1", "WARD")),
         ("42", "PACS_A", Identifier("", "P1", "42")),
+        ("Clinic: North", "PACS_A", Identifier("", "P1", "Clinic: North")),
+        ("1..2", "PACS_A", Identifier("", "P1", "1..2")),
     ],
 )
 def test_the_issuer_decides_the_system(issuer: str, source: str, expected: Identifier) -> None:

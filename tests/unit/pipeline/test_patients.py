@@ -142,3 +142,21 @@ def test_the_pseudonym_follows_and_no_header_or_fact_names_a_patient() -> None:
     headers = repr([o.headers for o in site.outputs])
     assert b"SECRET" not in analytics
     assert "SECRET" not in headers
+
+
+def test_a_chain_of_merges_has_only_patients_wait_who_have_studies() -> None:
+    """Else each merge would cost as much as the chain is long, in every partition."""
+    site = site_with(STUDIES[0])
+    site.send(*(merge(f"P{n}", f"P{n + 1}") for n in range(1, 20)))
+    assert len([key for store in site.member.stores for key, _ in store.scan("!w|")]) == 1
+    site.wait(1)
+    assert subjects(site) == {STUDIES[0]: "P20"}
+
+
+def test_a_study_that_comes_between_two_merges_is_looked_at_after_the_second() -> None:
+    site = Site(SITE)
+    site.send(merge("P1", "P2"))
+    site.send(image(1, "10:00:00", 1, study_instance_uid=STUDIES[0], patient_id="P1"))
+    site.send(merge("P2", "P3"))
+    site.wait(1)
+    assert subjects(site) == {STUDIES[0]: "P3"}
