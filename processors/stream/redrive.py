@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from processors.errors import Unavailable
 from processors.stream.broker import ANSWER_S
 from processors.stream.client import LOGGER, Config, changelog_config, producer_config
+from processors.stream.embedded import is_embedded
 from processors.stream.offsets import told
 from processors.stream.portions import Outgoing, Portions
 
@@ -46,6 +47,15 @@ class Marks:
     def group_of(self, code: str) -> Any:
         """What a transaction is told that sets the mark."""
         return self._consumer(code).consumer_group_metadata()
+
+    def keep(self, code: str, offsets: list[TopicPartition]) -> None:
+        """By a commit of its own, where the cluster has forgotten the transaction's: the demo's."""
+        consumer = self._consumer(code)
+        try:
+            if is_embedded(consumer.list_topics(timeout=ANSWER_S).cluster_id or ""):
+                consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as failed:
+            raise Unavailable(f"the broker does not answer ({failed.args[0].name()}): try again") from failed
 
     def close(self) -> None:
         for consumer in self._consumers.values():
@@ -79,13 +89,11 @@ class Redrive:
 
         Raises Unavailable when nothing of it was put back.
         """
-        self._portions.send(
-            records,
-            [
-                (
-                    [TopicPartition(self._topic, p, n) for (c, p), n in done.items() if c == code],
-                    self._marks.group_of(code),
-                )
-                for code in sorted({code for code, _ in done})
-            ],
-        )
+        offsets = {
+            code: [TopicPartition(self._topic, p, n) for (c, p), n in done.items() if c == code]
+            for code in sorted({code for code, _ in done})
+        }
+        marked = [(places, self._marks.group_of(code)) for code, places in offsets.items()]
+        self._portions.send(records, marked)
+        for code, places in offsets.items():
+            self._marks.keep(code, places)

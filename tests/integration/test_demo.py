@@ -124,6 +124,8 @@ def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert (tmp_path / "errors").read_text() == ""
     assert "1 records put back (document_unavailable 1)" in said
+    assert "; 1 were put back" in said
+    assert "\n0 records put back" in said, "not twice"
     assert published
     assert [line.split()[2] for line in _closed_quietly(shown)[len(published) :]] == ["DX"]
     assert all(f">{line.split()[5]}</a>" in page for line in published)
@@ -141,19 +143,20 @@ def _put_back(shown: list[str], command: list[str]) -> str:
     name, _, bootstrap = variable.partition("=")
     environment = {**os.environ, name: bootstrap}
     (example,) = (line.split()[1:] for line in shown if line.startswith("  imaging-reference explain"))
-    explained, put_back = (
+    explained, *put_back = (
         subprocess.run(
             [sys.executable, "-m", "processors", *words],
             cwd=ROOT,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=True,
         ).stdout
-        for words in (example, command)
+        for words in (example, command, ["dead-letters", "list"], command)
     )
     assert "Closed by  completed: the sender said that the series is complete" in explained
-    return put_back
+    return "\n".join(put_back)
 
 
 def _live_page(shown: list[str]) -> str:
