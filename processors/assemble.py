@@ -95,7 +95,7 @@ def assemble(
     """
     names: list[str] = []
     sink = _Sink(names, analytics, dead_letters)
-    member = MemoryMember(lambda: pipeline_of(settings, 1), 1, settings.topics.intake)
+    member = MemoryMember(lambda: pipeline_of(settings, 1, purges=False), 1, settings.topics.intake)
     start_ms = time.time_ns() // 1_000_000
     batch: list[Record] = []
     held = 0

@@ -75,6 +75,8 @@ _ignored_merges = Counter(
     "Patient merges that would close a cycle, in each home.",
     registry=REGISTRY,
 )
+_purged = Counter("imaging_reference_purged_studies", "That left the state.", registry=REGISTRY)
+_frozen = Counter("imaging_reference_frozen_references", "Left as they were purged.", registry=REGISTRY)
 _settle = Histogram(
     "imaging_reference_settle_seconds",
     "From a series' last instance to the publication of its reference, by the rule that closed it.",
@@ -210,6 +212,11 @@ def _count_event(event: tuple[str, ...], count: int) -> None:
             _dead_letters.labels(code).inc(count)
         case ("merge_ignored",):
             _ignored_merges.inc(count)
+        case ("purged",):
+            _purged.inc(count)
+            _log.info("studies_purged", studies=count)
+        case ("frozen",):
+            _frozen.inc(count)
         case ("unpublished", code):
             _dead_letters.labels(code).inc(count)
         case (change, kind, modality, rule):
@@ -225,15 +232,8 @@ def series_settled(rule: str, settle_s: float) -> None:
 
 def dead_lettered(code: str, tag: str, message: str, topic: str, partition: int, offset: int) -> None:
     """Say which record was put aside; counted by `step_committed`."""
-    _log.warning(
-        "dead_lettered",
-        code=code,
-        tag=tag,
-        message=message,
-        topic=topic,
-        partition=partition,
-        offset=offset,
-    )
+    where = {"topic": topic, "partition": partition, "offset": offset}
+    _log.warning("dead_lettered", code=code, tag=tag, message=message, **where)
 
 
 # ---- the life of a member -----------------------------------------------------------------------------

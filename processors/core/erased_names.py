@@ -19,7 +19,11 @@ from processors.core.study import APPLIED, DUPLICATE, Effect, StudyState
 def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
     """Erase an instance here, and tell it where it has other names."""
     effect = erase(study, event)
-    if study.names is None or effect.disposition is DUPLICATE:
+    if effect.disposition is DUPLICATE:
+        return effect
+    if study.purged is not None:
+        _erase_purged(study, event.path, effect)
+    if study.names is None:
         return effect
     _join(effect, sweep(study, event.stamp))
     others = {name.study_instance_uid for name in study.names(event.path)} - {study.study_instance_uid}
@@ -43,7 +47,18 @@ def erase_told(study: StudyState, event: ErasuresTold) -> Effect:
         study.erased[name] = until_us
         study.touched_erasures.add(f"p{name}")
     _join(effect, sweep(study, event.stamp))
+    if study.purged is not None and study.purged.let_all_go():
+        effect.now_all = True
     return effect
+
+
+def _erase_purged(study: StudyState, path: DocumentPath, effect: Effect) -> None:
+    """Which of the references that were purged list the instance is not known: all that may go."""
+    assert study.purged is not None
+    names = {path} if study.names is None else {path, *study.names(path)}
+    here = [name for name in names if name.study_instance_uid == study.study_instance_uid]
+    if study.purged.let_go({n.series_instance_uid for n in here}, {n.sop_instance_uid for n in here}):
+        effect.disposition, effect.now_all = APPLIED, True
 
 
 def sweep(study: StudyState, stamp: Stamp) -> Effect:

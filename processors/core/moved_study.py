@@ -31,7 +31,7 @@ def seen(own: StudyState, origins: Iterable[StudyState], routes: Routes) -> Stud
     view = StudyState(own.study_instance_uid)
     view.ledgers, view.touched_ledgers = own.ledgers, own.touched_ledgers
     view.erased, view.last_revisions, view.dormant = own.erased, own.last_revisions, own.dormant
-    view.touched_erasures, view.dropped_rows = own.touched_erasures, own.dropped_rows
+    view.touched_erasures, view.dropped_rows, view.purged = own.touched_erasures, own.dropped_rows, own.purged
     view.patients, view.evaluated_as, view.names = own.patients, own.evaluated_as, own.names
     put_series(view, own, raws, routes)
     _put_corrections(view, raws, routes)

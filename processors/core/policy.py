@@ -85,6 +85,8 @@ class Policy:
     publish_manifests: bool = False
     unresolved_after_s: float = 86_400.0
     """A reference whose series no one knows is dead-lettered after so long."""
+    retention_days: int = 0
+    """A study of which nothing was heard for so long is purged (`core.purging`); 0: never."""
     body_sites: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Defined term of Body Part Examined → (SNOMED CT code, display); wins over the shipped table."""
 
@@ -92,6 +94,11 @@ class Policy:
     def namespace(self) -> UUID:
         """Namespace of reference ids; another one changes every id."""
         return UUID(self.identity.namespace) if self.identity.namespace else NAMESPACE
+
+    @property
+    def retention_ms(self) -> int:
+        """0: never."""
+        return self.retention_days * 86_400_000
 
     def completeness_for(self, source: str, modality: str) -> Completeness:
         """The last override that matches, else the default."""

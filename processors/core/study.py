@@ -25,6 +25,7 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
+from processors.core.remnant import Remnant
 from processors.core.series import Published, SeriesState
 
 Place = tuple[str, int]
@@ -166,6 +167,11 @@ SelectionKey = tuple[str, str, str]
 class StudyState:
     """All of one study in memory. `touched_*` name what must be written at the end of the step."""
 
+    purged: Remnant | None = None
+    """What is left of a former life of this study; see `core.purging`."""
+    heard_day = -1
+    """Day since 1970 of its latest record, by the input's time; noted only where studies are purged."""
+    purge_at_ms: int | None = None
     names: Callable[[DocumentPath], AbstractSet[DocumentPath]] | None = None
     """Every name that an instance has or had, in whichever study; None: the one under which it is known."""
     moved: AbstractSet[tuple[str, ...]] = frozenset()
@@ -282,6 +288,11 @@ class StudyState:
         """A clock of this study was set."""
         if due_at_ms is not None and (self.due_at_ms is None or due_at_ms < self.due_at_ms):
             self.due_at_ms = due_at_ms
+
+    @property
+    def holds_anything(self) -> bool:
+        """Beyond what is said of it as a whole, and what is remembered."""
+        return bool(self.series or self.documents or self.selections)
 
     @property
     def instance_count(self) -> int:

@@ -2,7 +2,8 @@
 
 Rules of this file: time and order of a replay; nothing is read from or sent to Kafka. The shadow's time is
 that of its records, so that what is passed on between homes is no later than they are. What its outputs mean
-is the caller's part.
+is the caller's part. Nothing is purged: partitions are not read at one pace, and the fastest would purge what
+the others are still to bring.
 
 Memory: `state.cached_instances`, a batch and what it closes; all else is in the stores' files.
 """
@@ -51,7 +52,10 @@ class Shadow:
         self._decoder = decoder_of(settings, registry)
         self._stores = [SqliteStore(path_of(folder, home), "replay") for home in range(partitions)]
         self._member = MemoryMember(
-            lambda: pipeline_of(settings, partitions, registry), partitions, topics.intake, self._stores
+            lambda: pipeline_of(settings, partitions, registry, purges=False),
+            partitions,
+            topics.intake,
+            self._stores,
         )
         self._places = [
             (topic, home)

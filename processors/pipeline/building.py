@@ -5,6 +5,7 @@ Rules of this file: construction only.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from processors.avro.facts import SINGLE_OBJECT, FactFraming
@@ -38,14 +39,18 @@ def pipeline_of(
     partitions: int,
     registry: Registry | None = None,
     fact_framing: FactFraming = SINGLE_OBJECT,
+    *,
+    purges: bool = True,
 ) -> Pipeline:
-    """A topology for an intake of `partitions`, ready to go: what is slow to load is loaded.
+    """A topology for an intake of `partitions`, ready to go: what is slow to load is loaded. `purges`: as the
+    settings say; else never.
 
     Raises SettingsError if the pseudonym key cannot be read.
     """
     prepare()
+    policy = settings.policy()
     return Pipeline(
-        settings.policy(),
+        policy if purges else replace(policy, retention_days=0),
         decoder_of(settings, registry),
         partitions,
         settings.topics.intake,

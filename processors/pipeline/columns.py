@@ -12,7 +12,7 @@ from operator import gt
 from processors.core.completeness import move_clock, move_clock_along
 from processors.core.policy import Policy
 from processors.core.runs import fold_run
-from processors.core.study import count_inputs
+from processors.core.study import StudyState, count_inputs
 from processors.pipeline.batch import Batch
 from processors.pipeline.decode import record_of
 from processors.pipeline.evaluation import Work
@@ -63,7 +63,7 @@ class Columns:
             work = batch.works.get(uid)
             if found.plain and (work is None or work.home is not batch.reader):
                 work = self._one.own(uid, batch)
-            if work is None or not found.plain or work.study.rejections or work.study.erased:
+            if work is None or not (found.plain and _is_plain(work.study)):
                 for n in found.positions:
                     self._one.take(records[n], batch)
             else:
@@ -94,6 +94,10 @@ class Columns:
             batch.high_ms = max(batch.high_ms, at_ms)
             if study.due_at_ms is not None and study.due_at_ms <= at_ms:
                 self._one.close_before(work, at_ms, batch)
+                if work.study is not study:  # it was purged, and takes its arrivals one by one
+                    for n in positions[start:]:
+                        self._one.take(records[n], batch)
+                    return
             until_ms = at_ms + self._policy.shortest_wait_ms
             if study.due_at_ms is not None and at_ms < study.due_at_ms < until_ms:
                 until_ms = study.due_at_ms
@@ -103,6 +107,7 @@ class Columns:
                 chosen = members[bisect_left(members, first) : bisect_left(members, beyond)]
                 if chosen:
                     self._take_series(work, part, chosen, portion, records, times_ms, batch)
+            self._one.retention.hear(study, times[end - 1])
             start = end
 
     def _take_series(
@@ -139,3 +144,8 @@ class Columns:
                 count_inputs(series, batch.place, records[position].offset)
                 batch.plain += 1
         work.study.wait_until(series.due_at_ms)
+
+
+def _is_plain(study: StudyState) -> bool:
+    """Nothing was said of the study that an arrival might have to be held against."""
+    return not study.rejections and not study.erased and study.purged is None

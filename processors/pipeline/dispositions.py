@@ -15,6 +15,15 @@ from processors.pipeline.dead_letters import of_record
 from processors.pipeline.evaluation import Work
 from processors.pipeline.records import Record, Step
 
+PURGED = Disposition("dead_lettered", DeadLetterCode.SERIES_UNKNOWN)
+_PURGED = Refused(DeadLetterCode.SERIES_UNKNOWN, "its study was purged (state.retention_days)")
+
+
+def put_aside(step: Step, record: Record, now_ms: int) -> None:
+    """It would change references that were purged; how it ended is the caller's to count."""
+    step.outputs.append(of_record(record, _PURGED, "purge", now_ms))
+    step.events["frozen",] += 1
+
 
 def refuse(step: Step, record: Record, refused: Refused, now_ms: int, stage: str) -> None:
     step.dispositions["dead_lettered", refused.code] += 1

@@ -70,6 +70,17 @@ class Erasures:
         study.selections[key].published = None
         study.touched_selections.add(key)
 
+    def of_purged(self, study: StudyState, step: Step, now_ms: int) -> bool:
+        """Of which nothing but that they were published is known. True if there were any."""
+        if study.purged is None or not study.purged.leaving:
+            return False
+        for reference_id, line in study.purged.leaving.items():
+            prior = Published(line.revision, b"", modality=line.modality)
+            nothing = _nothing(study, reference_id, Kind(line.kind), line.series_instance_uid, prior)
+            self._erase(study, nothing, prior, step, now_ms, removed=0)
+        study.purged.leaving.clear()
+        return True
+
     def _id(self, key: str) -> str:
         return identity.reference_id(key, self._policy.namespace)
 

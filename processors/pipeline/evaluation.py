@@ -59,6 +59,8 @@ class Work:
     everything: bool = False
     noted: bool = False
     """Something else than plain arrivals was folded."""
+    outlived: bool = False
+    """Nothing was heard of it for as long as a study is kept."""
     tell_whole: bool = False
     """The homes of where parts of the study lie now do not know it yet."""
     expired: list[DocumentPath] = field(default_factory=list)
@@ -156,7 +158,8 @@ class Evaluator:
             self._publish_family(work, canonical, context, step, at_ms, now_ms)
         for key in sorted(work.selections):
             self._publish_selection(work, key, context, step, now_ms)
-        if study.dropped_rows and not (study.series or study.documents or study.selections):
+        is_less = self._erasures.of_purged(study, step, now_ms) or bool(study.dropped_rows)
+        if is_less and not study.holds_anything:
             step.entries += patients.leave(study.patients, study.study_instance_uid)
             forget_study(study)
         work.settle()
@@ -191,9 +194,9 @@ class Evaluator:
         now_ms: int,
     ) -> None:
         view = of_series(study, series, context, self._policy)
-        if view is None:
-            if series.published is not None:
-                self._erasures.of_series(study, series, series.published, step, now_ms)
+        if view is None and series.published is not None:
+            self._erasures.of_series(study, series, series.published, step, now_ms)
+        if view is None or _is_frozen(study, view.reference.id, step):
             return
         reference = view.reference
         shown = set() if reference.withdrawn else {i.position for i in view.members}
@@ -227,6 +230,8 @@ class Evaluator:
         """Where the site tells them apart; together with their series."""
         volumes = of_volumes(study, series, context, self._policy)
         for view in volumes.views:
+            if _is_frozen(study, view.reference.id, step):
+                continue
             background = Background(
                 first_instance_at_us=view.first_instance_at_us,
                 last_instance_at_us=view.last_instance_at_us,
@@ -251,7 +256,7 @@ class Evaluator:
         for reference in (*view.references.values(), *view.former.values()):
             prior = ledger.get(reference.id) or self._erasures.before(study, reference.id)
             unheard = reference.withdrawn is WithdrawalReason.INVALID or reference.id in view.former
-            if prior is None and unheard:
+            if (prior is None and unheard) or _is_frozen(study, reference.id, step):
                 continue
             published = self._publisher.publish(step, reference, prior, background, now_ms)
             if published is not None:
@@ -332,6 +337,8 @@ class Evaluator:
             if state.published is not None:
                 self._erasures.of_selection(work.study, key, state.published, step, now_ms)
             return
+        if _is_frozen(work.study, reference.id, step):
+            return
         background = Background(
             warnings=state.content.warnings,
             sources=(key[1],),
@@ -343,6 +350,14 @@ class Evaluator:
         if published is not None:
             state.published = published
             work.study.touched_selections.add(key)
+
+
+def _is_frozen(study: StudyState, reference_id: str, step: Step) -> bool:
+    """Whether what readers have of it stays as it is; see `core.purging`."""
+    if study.purged is None or reference_id not in study.purged.lines:
+        return False
+    step.events["frozen",] += 1
+    return True
 
 
 def _change_of(series: SeriesState, shown: set[int]) -> Change:

@@ -44,6 +44,8 @@ class Home:
         """Series UID → the first study it was published in."""
         self._erasures: bool | None = None
         """Whether anything was ever erased here; None: not yet asked."""
+        self.retention_checked = False
+        """Whether the clocks of its studies are known to be those of the setting (`pipeline.retention`)."""
 
     def study(self, study_instance_uid: str) -> StudyState:
         """The study, to be changed: an empty one if nothing is known."""
@@ -59,6 +61,10 @@ class Home:
         self._studies[study_instance_uid] = study
         study.names = names
         return study
+
+    def replace(self, study: StudyState) -> None:
+        """From now on this is the study of its UID."""
+        self._studies[study.study_instance_uid] = study
 
     def _erased(self, study_instance_uid: str) -> Iterable[tuple[str, bytes]]:
         """What is remembered of erasures; nothing is asked for where there never was one."""
@@ -103,3 +109,4 @@ class Home:
         self.patients.forget()
         self.moves.forget()
         self._erasures = None
+        self.retention_checked = False

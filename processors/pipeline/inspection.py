@@ -23,6 +23,7 @@ from processors.core.vocabulary import REPORTS
 from processors.pipeline.dead_letters import instant_of
 from processors.wire import state as rows
 from processors.wire.erasure_rows import ERASURES, read_erasure
+from processors.wire.remnant_rows import part_of
 
 Known = dict[str, Any]
 
@@ -58,7 +59,11 @@ def reference_known(homes: Iterable[Rows], reference_id: str, namespace: UUID) -
     """What is known of the reference: at most one, since an id lives in one study. Reads all keys."""
     if not _ID.fullmatch(reference_id):
         return []
-    return [known for home in homes for known in _reference(home, reference_id, namespace)]
+    return [
+        known
+        for home in homes
+        for known in (*_reference(home, reference_id, namespace), *_purged(home, reference_id))
+    ]
 
 
 def series_of_rows(key: str, value: bytes, chunk: tuple[str, bytes] | None) -> Known:
@@ -115,6 +120,20 @@ def _reference(home: Rows, wanted: str, namespace: UUID) -> Iterator[Known]:
             "revision": _last_revision(home.scan(key), wanted),
             "home": home.home,
         }
+
+
+def _purged(home: Rows, wanted: str) -> Iterator[Known]:
+    for key in home.keys("*|p", part_of(wanted)):
+        purged = _study(home, rows.study_of(key)).purged
+        if purged is not None and (line := purged.lines.get(wanted)) is not None:
+            yield {
+                "id": wanted,
+                "kind": line.kind,
+                "purged": True,
+                "revision": line.revision,
+                "study_instance_uid": rows.study_of(key),
+                "home": home.home,
+            }
 
 
 def _study(home: Rows, study_instance_uid: str) -> StudyState:

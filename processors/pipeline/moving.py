@@ -15,6 +15,7 @@ from processors.core.events import Stamp
 from processors.core.policy import Completeness
 from processors.core.study import APPLIED, DUPLICATE, Disposition
 from processors.pipeline.batch import Batch
+from processors.pipeline.dispositions import PURGED
 from processors.pipeline.evaluation import Work
 from processors.pipeline.forwarding import NOWHERE
 from processors.pipeline.homes import Home
@@ -37,13 +38,17 @@ class Moving:
         self._completeness = completeness
 
     def change(self, event: UidChanged) -> Disposition:
-        """Fold a change; every study here that it concerns is looked at again."""
+        """Fold a change; every study here that it concerns is looked at again. PURGED: what was purged stays
+        as it is.
+        """
         home = self._home
         entries = home.moves.fold(event)
         if not entries:
             return DUPLICATE
         self._batch.step.entries += entries
         prior = event.prior.study_instance_uid
+        present = event.present.study_instance_uid
+        purged = [work for work in self._works({prior, present}) if work.study.purged is not None]
         upstream = home.moves.upstream(prior)
         for work in self._works(upstream | home.moves.downstream(prior)):
             work.everything = True
@@ -52,7 +57,7 @@ class Moving:
         kindred = home.moves.kindred(prior)
         for work in self._works(kindred):
             self._erase(work, kindred - {work.study.study_instance_uid}, event.stamp)
-        return APPLIED
+        return PURGED if purged else APPLIED
 
     def _erase(self, work: Work, others: Iterable[str], stamp: Stamp) -> None:
         """What was erased under one name must go under the others that are known only now."""

@@ -31,6 +31,10 @@ class StateStore(Protocol):
         """As `scan`, with the clocks, and read as it goes: for all of a large store, which nobody changes."""
         ...
 
+    def first_key(self, start: str) -> str | None:
+        """The first key that is `start` or comes after it; None: there is none."""
+        ...
+
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         """(key, due_at_ms) of entries whose clock runs out at or before `until_ms`, earliest first."""
         ...
@@ -75,6 +79,9 @@ class MemoryStore:
     def entries(self, prefix: str) -> Iterator[Held]:
         for key in sorted(k for k in self._rows if k.startswith(prefix)):
             yield key, *self._rows[key]
+
+    def first_key(self, start: str) -> str | None:
+        return min((key for key in self._rows if key >= start), default=None)
 
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         found = [(k, d) for k, (_, d) in self._rows.items() if d is not None and d <= until_ms]

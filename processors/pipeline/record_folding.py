@@ -13,17 +13,19 @@ from processors.core.corrections import PatientMerged, PatientUnmerged, StudyTol
 from processors.core.events import DocumentPath, InstanceArrived
 from processors.core.folding import fold, fold_arrival
 from processors.core.policy import Completeness, Policy
+from processors.core.purging import Bearing, bearing
 from processors.core.study import APPLIED, DUPLICATE, CarriedState, DocumentState, Effect, Origin
 from processors.errors import Refused, WarningCode
 from processors.pipeline.batch import Batch
 from processors.pipeline.decode import Decoder, Ignored
-from processors.pipeline.dispositions import dispose_forwarded, refuse
+from processors.pipeline.dispositions import PURGED, dispose_forwarded, put_aside, refuse
 from processors.pipeline.evaluation import Evaluator, Work
 from processors.pipeline.forwarding import from_intake, require_small, to_intake, trace_of
 from processors.pipeline.homes import Home
 from processors.pipeline.moving import Moving
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Headers, Record
+from processors.pipeline.retention import Retention
 
 
 class RecordFold:
@@ -34,6 +36,7 @@ class RecordFold:
         policy: Policy,
         decoder: Decoder,
         evaluator: Evaluator,
+        retention: Retention,
         homes: dict[int, Home],
         partitions: int,
         intake_topic: str,
@@ -41,6 +44,7 @@ class RecordFold:
         self._policy = policy
         self._decoder = decoder
         self._evaluator = evaluator
+        self.retention = retention
         self._homes = homes
         self._partitions = partitions
         self._intake_topic = intake_topic
@@ -81,7 +85,7 @@ class RecordFold:
         due_at_ms = work.study.due_at_ms
         if due_at_ms is not None and due_at_ms <= at_ms:
             self.close_before(work, at_ms, batch)
-        if type(event) is InstanceArrived and not work.study.erased:
+        if type(event) is InstanceArrived and not work.study.erased and work.study.purged is None:
             self.arrive(work, event, origin, at_ms, headers, batch)
         else:
             self._fold(record, event, origin, at_ms, work, batch)
@@ -117,6 +121,8 @@ class RecordFold:
         if isinstance(event, UidChanged | StudyTold):
             move = Moving(batch, batch.reader, self._home_of, at_ms, self._policy.completeness)
             ended = move.change(event) if isinstance(event, UidChanged) else move.keep(event)
+            if ended is PURGED:
+                put_aside(step, record, batch.now_ms)
             step.dispositions[ended] += 1
             return
         entries, closes_cycle = batch.reader.patients.fold(event, at_ms, self._policy)
@@ -134,6 +140,8 @@ class RecordFold:
         if work.study.due_at_ms is not None and work.study.due_at_ms <= clock_ms:
             close_due_series(work, clock_ms)
             self._evaluator.evaluate(work, batch.step, batch.now_ms)
+            if work.outlived:
+                self.retention.end(work, batch.step)
 
     def arrive(
         self,
@@ -144,14 +152,25 @@ class RecordFold:
         headers: Headers | None,
         batch: Batch,
     ) -> None:
-        """An arrival, by itself, in a study of which nothing was erased."""
+        """An arrival, by itself, in a study of which nothing was erased or purged."""
         effect = fold_arrival(work.study, event, origin, self._policy.hide_quality_rejections)
         if effect.opened or effect.completed:
             self._set_clocks(work, effect, event, at_ms, headers)
+        if self.retention.ms:
+            self.retention.hear(work.study, at_ms)
         batch.end_as(effect)
 
     def _fold(self, record: Record, event: Any, origin: Origin, at_ms: int, work: Work, batch: Batch) -> None:
+        frozen = bearing(work.study, event)
+        if frozen is not Bearing.NONE:
+            put_aside(batch.step, record, batch.now_ms)
+        if frozen is Bearing.WHOLLY:
+            batch.step.dispositions[PURGED] += 1
+            return
         effect = fold(work.study, event, origin, self._policy.hide_quality_rejections)
+        self.retention.hear(work.study, at_ms)
+        if frozen is Bearing.IN_PART:
+            effect.disposition = PURGED
         work.note(effect, origin)
         work.traceparent = trace_of(record.headers) or work.traceparent
         work.at_ms = at_ms
@@ -201,6 +220,8 @@ def close_due_series(work: Work, clock_ms: int) -> None:
             work.closed[uid] = rule_by_clock(series)
             close(series)
         study.wait_until(series.due_at_ms)
+    study.wait_until(study.purge_at_ms)
+    work.outlived = study.purge_at_ms is not None and study.purge_at_ms <= clock_ms
     waiting: list[tuple[DocumentPath, DocumentState | CarriedState]] = [*study.documents.items()]
     for path, state in (*waiting, *study.carried.items()):
         if state.due_at_ms is not None and state.due_at_ms <= clock_ms:

@@ -67,6 +67,7 @@ class Step:
     records consumed (the accounting law of CONTRACT 4)."""
     events: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """What else happened, for telemetry: ("published" | "revised" | "withdrawn" | "revived", kind, modality,
-    rule), ("warning", code), ("unpublished", code), ("parked_expired", code), ("merge_ignored",)."""
+    rule), ("warning", code), ("unpublished", code), ("parked_expired", code), ("merge_ignored",), ("purged",)
+    of studies, ("frozen",) of what would have changed references of such (`core.purging`)."""
     settled: list[tuple[str, int]] = field(default_factory=list)
     """(rule, ms from the last instance to publication) of each series that was closed."""

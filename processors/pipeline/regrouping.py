@@ -9,6 +9,7 @@ homes must have read their intake to its end: then their alias tables say the sa
     patients that wait        every home, from the first study on: a look too many changes nothing
     what studies were told    the homes of the studies that may have anything of the origin
     erasures                  as the study, if it is still known; else every home, since the key is a hash
+    retention of the clocks   every home, if all were done with setting them; else they are set anew
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import Held
 from processors.pipeline.records import StateEntry
 from processors.wire import erasure_rows, move_rows, patient_rows
+from processors.wire.remnant_rows import RETENTION
 from processors.wire.state import Row, kind_of, study_of
 
 _OF_HOMES = "!"
@@ -60,13 +62,16 @@ def regrouped(homes: Sequence[Whole], partitions: int) -> Iterator[StateEntry]:
         yield from placing.of_studies(home.entries(""))
     together = merge(*(home.entries(_OF_HOMES) for home in homes), key=itemgetter(0))
     for key, copies in groupby(together, itemgetter(0)):
-        if key not in (LAYOUT_KEY, HELD_KEY):
+        if key == RETENTION:
+            yield from placing.of_retention(list(copies))
+        elif key not in (LAYOUT_KEY, HELD_KEY):
             yield from placing.of_homes(key, list(copies))
 
 
 class _Placing:
     def __init__(self, homes: Sequence[Whole], partitions: int) -> None:
         self._partitions = partitions
+        self._former = len(homes)
         self._erased = {
             erasure_rows.study_hash_of(key) for h in homes for key, *_ in h.entries(erasure_rows.ERASURES)
         }
@@ -98,6 +103,12 @@ class _Placing:
             value = _value_of(key, patient_rows.encode_cursor(""))
         for home in homes:
             yield StateEntry(home, key, value, due_at_ms)
+
+    def of_retention(self, copies: list[Held]) -> Iterator[StateEntry]:
+        (_, value, due_at_ms), is_one = copies[0], len(set(copies)) == 1
+        if is_one and due_at_ms is None and len(copies) == self._former:
+            for home in range(self._partitions):
+                yield StateEntry(home, RETENTION, value)
 
     def _homes(self, kind: str, key: str) -> Collection[int]:
         if kind == patient_rows.STUDIES:

@@ -26,9 +26,11 @@ from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import StateStore
 from processors.pipeline.publishing import Publisher
 from processors.pipeline.record_folding import RecordFold, close_due_series
-from processors.pipeline.records import Record, Step
+from processors.pipeline.records import Record, StateEntry, Step
+from processors.pipeline.retention import PURGES_AT_ONCE, Retention, is_purge
 from processors.wire import state as rows
 from processors.wire.patient_rows import WAITING
+from processors.wire.remnant_rows import RETENTION
 
 DUE_AT_ONCE = 1_000
 """Clocks that one tick ends in a home. More makes transactions of many seconds after an outage."""
@@ -61,7 +63,10 @@ class Pipeline:
         self._evaluator = Evaluator(policy, Publisher(pseudonym_key, release_of(policy), fact_framing))
         self._cached_instances = cached_instances
         self._homes: dict[int, Home] = {}
-        one = RecordFold(policy, decoder, self._evaluator, self._homes, partitions, intake_topic)
+        self._retention = Retention(policy)
+        one = RecordFold(
+            policy, decoder, self._evaluator, self._retention, self._homes, partitions, intake_topic
+        )
         self._columns = Columns(policy, one, intake_topic)
 
     # ---- assignment ------------------------------------------------------------------------------------
@@ -86,6 +91,8 @@ class Pipeline:
     def process(self, records: Iterable[Record], now_ms: int) -> Step:
         """Fold records, in order; close what was due by their time; publish what need not wait."""
         batch = Batch(now_ms)
+        for home in self._homes.values():
+            batch.step.entries += self._retention.check(home, now_ms)
         self._columns.take_all(records, batch)
         batch.end()
         self._finish(batch.works.values(), batch.step, now_ms)
@@ -123,24 +130,42 @@ class Pipeline:
         step = Step()
         for number, clock_ms in clocks.items():
             home = self._homes[number]
+            step.entries += self._retention.check(home, now_ms)
             works: dict[str, Work] = {}
+            purges = 0
             for key, _ in home.store.due(clock_ms, DUE_AT_ONCE):
-                is_merge = key.startswith(WAITING)
-                uids = [rows.study_of(key)]
-                if is_merge:
-                    uids, entries = home.patients.waiting_studies(key, DUE_AT_ONCE - len(works))
-                    step.entries += entries
-                for uid in uids:
-                    if uid not in works:
-                        works[uid] = Work(home, home.study(uid))
-                        close_due_series(works[uid], clock_ms)
-                    works[uid].everything |= is_merge
+                purges += is_purge(key)
+                if not is_purge(key) or purges <= PURGES_AT_ONCE:
+                    self._close(key, home, works, clock_ms, step, now_ms)
             self._finish(works.values(), step, now_ms)
         return step
+
+    def _close(
+        self, key: str, home: Home, works: dict[str, Work], clock_ms: int, step: Step, now_ms: int
+    ) -> None:
+        """One clock that ran out: which studies are to be looked at because of it."""
+        is_merge = key.startswith(WAITING)
+        uids: list[str] = [rows.study_of(key)]
+        entries: list[StateEntry] = []
+        if is_merge:
+            uids, entries = home.patients.waiting_studies(key, DUE_AT_ONCE - len(works))
+        elif key == RETENTION:
+            uids, entries = self._retention.walk(home, now_ms)
+        step.entries += entries
+        for uid in uids:
+            if uid not in works:
+                works[uid] = Work(home, home.study(uid))
+                close_due_series(works[uid], clock_ms)
+            works[uid].everything |= is_merge
+            if is_merge:
+                self._retention.hear(works[uid].study, min(clock_ms, now_ms))
+                works[uid].outlived = False
 
     def _finish(self, works: Iterable[Work], step: Step, now_ms: int) -> None:
         for work in works:
             self._evaluator.evaluate(work, step, now_ms)
+            if work.outlived:
+                self._retention.end(work, step)
             for message, origin in work.messages:
                 target = home_of(message.study_instance_uid, self._partitions)
                 step.outputs.append(to_intake(message, target, origin, now_ms, b""))

@@ -34,6 +34,7 @@ def policy_of(settings: Settings) -> core.Policy:
         hide_quality_rejections=settings.reports.quality_rejection == "hide",
         publish_manifests=settings.reports.publish_manifests,
         unresolved_after_s=settings.reports.unresolved_after_s,
+        retention_days=settings.state.retention_days,
         body_sites={defined_term(part): site for part, site in settings.fhir.body_sites.items()},
     )
 

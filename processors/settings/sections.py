@@ -176,6 +176,10 @@ class State(Section, frozen=True):
     cached_instances: Annotated[int, Meta(ge=0)] = 200_000
     """Instances of recently touched studies kept decoded in memory, about half a kB each. A study that is not
     among them is read from the local file when something of it comes."""
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    """A study of which nothing was heard for so long, by the time of the records, leaves the state within two
+    more days; 0: never. Its references stay as they are, for good: whatever would change one later is put
+    aside (`series_unknown`), an erasure excepted. Years rather than weeks: deploy/README.md, Purging."""
 
 
 class Analytics(Section, frozen=True):

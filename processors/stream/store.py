@@ -88,6 +88,10 @@ class SqliteStore:
             return self._db.execute(f"{_SELECT} >= ? ORDER BY key", (prefix,))
         return self._db.execute(f"{_SELECT} >= ? AND key < ? ORDER BY key", (prefix, end))
 
+    def first_key(self, start: str) -> str | None:
+        row = self._db.execute("SELECT min(key) FROM entry WHERE key >= ?", (start,)).fetchone()
+        return row[0] if row else None
+
     def due(self, until_ms: int, limit: int) -> list[tuple[str, int]]:
         return self._db.execute(
             "SELECT key, due_at_ms FROM entry WHERE due_at_ms <= ? ORDER BY due_at_ms, key LIMIT ?",

@@ -10,6 +10,7 @@ Rules of this file: keys and MessagePack, no meaning. FORMAT of `wire.state` cov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import quote
 
 import msgspec
 
@@ -33,8 +34,9 @@ def erasure_rows(study: StudyState) -> Iterator[tuple[str, bytes | None]]:
 
     To be written before any other entry of the study: what is gone may have come anew.
     """
-    for parts in study.dropped_rows:
-        yield "|".join((study.study_instance_uid, *parts)), None
+    for kind, *parts in study.dropped_rows:
+        quoted = [quote(part, safe="") for part in parts] if kind == "m" else parts
+        yield "|".join((study.study_instance_uid, kind, *quoted)), None
     prefix = erasures_of(study.study_instance_uid)
     kept: dict[str, Mapping[str, object]] = {
         "p": study.erased,

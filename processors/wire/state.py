@@ -13,7 +13,7 @@ Keys begin with the study UID, so one range holds a study:
     <study>|l|<canonical SOP>              what was published of a document family
     <study>|h|<series>|<chunk>             what CHUNK instances say of their series, if not all the same
     <study>|m|<series>|<source>|<id>       a selection
-What stays of what was erased: `wire.erasure_rows`.
+What stays of what was erased: `wire.erasure_rows`; of a study that was purged: `wire.remnant_rows`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 from processors.wire.packing import pack, unpack
+from processors.wire.remnant_rows import decode_remnant, encode_remnant
 
-FORMAT = 5
+FORMAT = 6
 """Of a body; each entry says its own."""
 
 DOCUMENT_BYTES = 15 * 1024 * 1024
@@ -54,6 +55,8 @@ class _StudyRow(NamedTuple):
     superseded: dict[str, Stamp]
     evaluated_as: bytes
     patients: list[str]
+    heard_day: int = -1
+    purge_at_ms: int | None = None
 
 
 _RejectionRows = list[tuple[str, str, dict[str, Stamp]]]
@@ -152,13 +155,13 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
     if study.dropped_rows or study.touched_erasures:
         yield from (Row(*each) for each in erasure_rows(study))
     if study.touched_study:
-        row = _StudyRow(
-            list(study.updates.items()), study.superseded, study.evaluated_as, sorted(study.patients)
-        )
-        yield Row(f"{uid}|s", _encode(row))
+        yield _study_row(study)
     if study.touched_rejections:
         rows = [(series, sop, titles) for (series, sop), titles in study.rejections.items()]
         yield Row(f"{uid}|r", _encode(rows))
+    if study.purged is not None and study.purged.touched:
+        study.purged.touched = False
+        yield Row(f"{uid}|p", encode_remnant(study.purged))
     for series in study.series.values():
         if series.touched:
             yield from _series_rows(uid, series)
@@ -172,6 +175,18 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
     study.touched_documents.clear()
     study.touched_ledgers.clear()
     study.touched_selections.clear()
+
+
+def _study_row(study: StudyState) -> Row:
+    row = _StudyRow(
+        list(study.updates.items()),
+        study.superseded,
+        study.evaluated_as,
+        sorted(study.patients),
+        study.heard_day,
+        study.purge_at_ms,
+    )
+    return Row(f"{study.study_instance_uid}|s", _encode(row), study.purge_at_ms)
 
 
 def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
@@ -258,10 +273,10 @@ def _selection_row(uid: str, key: SelectionKey, state: SelectionState) -> Row:
 
 
 def same_but_operational(kind: str, one: bytes, other: bytes) -> bool:
-    """Whether two bodies of a series' row say the same of it; those of other kinds count as they are."""
-    if one == other or kind != "x":
+    """Whether two bodies of a row say the same of its study or series; those of other kinds must be equal."""
+    if one == other or kind not in ("s", "x"):
         return one == other
-    return _series(one)[:4] == _series(other)[:4]
+    return _study(one)[:4] == _study(other)[:4] if kind == "s" else _series(one)[:4] == _series(other)[:4]
 
 
 # ---- reading ---------------------------------------------------------------------------------------------
@@ -287,6 +302,7 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
     for waiting in (study.documents, study.carried):
         dues += [state.due_at_ms for state in waiting.values() if state.due_at_ms is not None]
     study.due_at_ms = min(dues, default=None)
+    study.wait_until(study.purge_at_ms)
     for series in study.series.values():
         series.touched = False
     return study
@@ -298,6 +314,11 @@ def _read_study(study: StudyState, _: list[str], body: bytes) -> None:
     study.superseded = row.superseded
     study.evaluated_as = row.evaluated_as
     study.patients = set(row.patients)
+    study.heard_day, study.purge_at_ms = row.heard_day, row.purge_at_ms
+
+
+def _read_remnant(study: StudyState, _: list[str], body: bytes) -> None:
+    study.purged = decode_remnant(body)
 
 
 def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:
@@ -366,6 +387,7 @@ def _read_selection(study: StudyState, rest: list[str], body: bytes) -> None:
 _READ: dict[str, Callable[[StudyState, list[str], bytes], None]] = {
     "s": _read_study,
     "r": _read_rejections,
+    "p": _read_remnant,
     "x": _read_series,
     "h": _read_said,
     "d": _read_document,

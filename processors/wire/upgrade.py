@@ -31,11 +31,13 @@ def _compressed(kind: str, body: bytes) -> bytes:
 
 
 def _unchanged(_: str, body: bytes) -> bytes:
-    """4 to 5: volumes of series and withheld documents, of which there were none."""
+    """4 to 5: volumes of series and withheld documents, of which there were none. 5 to 6: when a study was
+    heard of last, which nobody noted, and what is left of purged ones.
+    """
     return body
 
 
-_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged}
+_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged, 5: _unchanged}
 """Format → what makes the next one of a body of it."""
 
 OLDEST = min(_STEPS)

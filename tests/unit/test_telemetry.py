@@ -24,6 +24,7 @@ def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
     odd = {"change": "revised", "kind": "series", "modality": "other", "rule": "counted"}
     names = ["imaging_reference_references_total", "imaging_reference_warnings_total"]
     counts = value(names[0], **published), value(names[0], **odd), value(names[1], code="tz_absent")
+    purged = value("imaging_reference_purged_studies_total")
     letters = value("imaging_reference_dead_letters_total", code="missing_uid")
 
     telemetry.step_committed(
@@ -35,6 +36,8 @@ def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
             ("parked_expired", "series_unknown"): 1,
             ("unpublished", "too_large"): 1,
             ("merge_ignored",): 1,
+            ("purged",): 2,
+            ("frozen",): 1,
         },
     )
 
@@ -47,6 +50,7 @@ def test_a_committed_step_is_counted_by_disposition_and_event() -> None:
     assert value(names[0], **odd) - counts[1] == 1
     assert value(names[1], code="tz_absent") - counts[2] == 4
     assert value("imaging_reference_dead_letters_total", code="missing_uid") - letters == 1
+    assert value("imaging_reference_purged_studies_total") - purged == 2
     assert "DOE" not in telemetry.exposition()[1].decode()
 
 
@@ -57,7 +61,7 @@ def test_an_event_without_a_metric_is_refused() -> None:
 
 def test_metric_names_carry_prefix_and_unit() -> None:
     units = re.compile(
-        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|merges|requests|left_out|commitments|assigned)$"
+        r"imaging_reference_\w*(seconds|records|references|warnings|dead_letters|expired|transactions|merges|requests|left_out|commitments|assigned|studies)$"
     )
     ours = [m.name for m in telemetry.REGISTRY.collect() if not m.name.startswith(("process_", "python_"))]
     assert len(ours) >= 10

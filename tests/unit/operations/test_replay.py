@@ -152,6 +152,16 @@ def test_a_step_holds_so_many_records(tmp_path: Path, most: int) -> None:
     shadow.close()
 
 
+def test_a_replay_purges_nothing(desk: Desk) -> None:
+    """Or a partition that is read fast would purge what a slow one still brings."""
+    first, second, *_ = records(IMAGES)
+    later = [first, second._replace(timestamp_ms=START_MS + 6 * 86_400_000)]
+    settings = Settings(identity=SITE.identity, state=State(retention_days=1))
+    now_ms = later[-1].timestamp_ms + 60_000
+    assert desk.compare(settings, later, published(SITE, later), now_ms=now_ms) == [(Verdict.SAME, [])]
+    assert desk.dispositions == {("applied", ""): 2}
+
+
 def test_a_study_that_began_before_the_range_is_not_covered(desk: Desk) -> None:
     sent = records([*IMAGES, ALONE])
     outputs = published(SITE, sent)
