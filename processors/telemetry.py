@@ -75,8 +75,8 @@ _ignored_merges = Counter(
     "Patient merges that would close a cycle, in each home.",
     registry=REGISTRY,
 )
-_purged = Counter("imaging_reference_purged_studies", "That left the state.", registry=REGISTRY)
-_frozen = Counter("imaging_reference_frozen_references", "Left as they were purged.", registry=REGISTRY)
+_purged = Counter("imaging_reference_purged_studies", "Studies that left the state.", registry=REGISTRY)
+_frozen = Counter("imaging_reference_frozen_references", "References left as purged.", registry=REGISTRY)
 _settle = Histogram(
     "imaging_reference_settle_seconds",
     "From a series' last instance to the publication of its reference, by the rule that closed it.",
