@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from processors.core.events import DocumentPath, InstanceHeader, SeriesHeader, Stamp
+from processors.core.identity import name_hash
 from processors.core.instances import NEVER, NO_COPY, Copy, InstanceState
 from processors.core.layers import winning_layers
 from processors.core.series import SeriesState
-from processors.core.study import StudyState
+from processors.core.study import Expectation, StudyState
 from processors.core.uid_changes import Routes
 
 
@@ -44,6 +45,7 @@ def put_series(view: StudyState, own: StudyState, raws: Sequence[StudyState], ro
     for uid, parts in incoming.items():
         if parts or uid in own.series:
             view.series[uid] = _joined_series(uid, own.series.get(uid), parts, names[uid])
+            _recall(view.series[uid], own, routes)
     view.moved = {
         (uid, sop)
         for uid, parts in incoming.items()
@@ -54,6 +56,14 @@ def put_series(view: StudyState, own: StudyState, raws: Sequence[StudyState], ro
         for sop, instance in series.instances.items():
             if instance.stamp is not None and (uid, sop) not in view.moved:
                 view.placed(sop, uid)
+
+
+def _recall(joined: SeriesState, own: StudyState, routes: Routes) -> None:
+    """What was said of a series as a whole before erasure emptied it, unless its name is another's now."""
+    path = DocumentPath(own.study_instance_uid, joined.series_instance_uid, "")
+    said = own.dormant.get(name_hash(*path[:2]))
+    if said is not None and routes.end(path) == path:
+        joined.expected, joined.completed = Expectation(joined.expected, joined.completed).with_all_of(said)
 
 
 def _take(

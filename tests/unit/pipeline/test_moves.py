@@ -38,6 +38,7 @@ from tests.builders.events import (
     SR,
     STUDY,
     arrived,
+    completed,
     deleted,
     document,
     item,
@@ -375,3 +376,20 @@ def test_what_a_study_told_another_is_no_document_that_came_from_there() -> None
         lambda study: [move] if study == "1.1" else [], lambda study: ["1.1"] if study == "1.2" else []
     )
     assert seen(own, [other], routes).documents == {}
+
+
+def test_completeness_outlives_an_erasure_that_emptied_the_series_something_came_into() -> None:
+    """It was told of the name, not of the image that is gone."""
+    events = [
+        changed(Scope(STUDY, MOVED), Scope(STUDY, SERIES)),
+        completed(5),
+        erased((STUDY, SERIES, "3.1")),
+        arrived("3.2", series=MOVED),
+    ]
+    for order in permutations(events):
+        site = Site(Policy(series_instances="omit_when_complete"))
+        for each in order:
+            tell(site, each)
+            site.wait(400)
+        (whole,) = [r for r in latest(site).values() if r["status"] == "available"]
+        assert (whole["seriesUid"], "instance" in whole) == (SERIES, False)
