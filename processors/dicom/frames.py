@@ -14,6 +14,7 @@ from processors.dicom.data_set import DataSet
 from processors.dicom.header import sop_class_of
 from processors.dicom.read import read_object
 from processors.dicom.reading import Reading
+from processors.dicom.tiles import Tiles, tiles_of
 from processors.dicom.uids import path_of, uid
 from processors.dicom.values import decimals, items, texts, unsigned_numbers, whole_number
 
@@ -63,6 +64,8 @@ class Frames(NamedTuple):
     """One a frame, at least one."""
     segments: tuple[int, ...]
     """Referenced Segment Number of each frame, 0 if none; empty where no frame has one."""
+    tiles: Tiles | None = None
+    """Where the frames lie in the Total Pixel Matrix, if there is one."""
 
 
 def frames_of(data: bytes) -> Frames:
@@ -77,6 +80,7 @@ def frames_of(data: bytes) -> Frames:
     if len(offsets) == len(planes) > 1:
         planes = [_moved(plane, offset - offsets[0]) for plane, offset in zip(planes, offsets, strict=True)]
     segments = tuple(_segment(frame, shared, reading) for frame in per_frame)
+    tiles = tiles_of(reading, per_frame)
     return Frames(
         *path_of(reading),
         sop_class_of(reading),
@@ -88,7 +92,8 @@ def frames_of(data: bytes) -> Frames:
         next(iter(unsigned_numbers(dataset, "Columns", reading)), 0),
         _pixel_height(planes[0], (dataset, shared), reading),
         tuple(planes),
-        segments if any(segments) else (),
+        segments if any(segments) else tiles.segments if tiles else (),
+        tiles,
     )
 
 

@@ -110,12 +110,12 @@ def whole_numbers(item: DataSet, keyword: str, reading: Reading) -> tuple[int | 
 
 
 def unsigned_numbers(item: DataSet, keyword: str, reading: Reading) -> tuple[int, ...]:
-    """Values of a binary US or UL element."""
+    """Values of a binary US or UL element, or of an SL that ought not to be negative."""
     packed = _packed(item, keyword, reading)
     if packed is None:
         return tuple(n for n in whole_numbers(item, keyword, reading) if n is not None)
     data, order, vr = packed
-    size, letter = (4, "I") if vr == "UL" else (2, "H")
+    size, letter = (4, "I") if vr in ("UL", "SL") else (2, "H")
     return struct.unpack(f"{order}{len(data) // size}{letter}", data[: len(data) // size * size])
 
 

@@ -23,7 +23,7 @@ _PATH = "/sr-content-item-path"
 _FARTHEST = 1e9
 """No image or patient reaches so far, in pixels or mm; arithmetic with more would overflow."""
 _MATRIX = "/total-pixel-matrix-region"
-"""Regions of a whole slide, of which only the number is read."""
+"""Regions of a whole slide, an extension each; its parts are named as those of imageRegion2D."""
 
 
 class PublishedReference(NamedTuple):
@@ -99,7 +99,6 @@ def _instance(content: Mapping[str, Any]) -> ReferencedInstance:
         numbers = _texts(content, element)
         kind, subset = (said, numbers) if numbers else (kind, subset)
     number = _texts(content, "number")
-    extensions = _objects(content, "extension")
     if not _text(content, "uid"):
         raise UsageError("the reference has an instance without uid")
     return ReferencedInstance(
@@ -110,7 +109,7 @@ def _instance(content: Mapping[str, Any]) -> ReferencedInstance:
         subset,
         _regions(content, "imageRegion2D"),
         _regions(content, "imageRegion3D"),
-        matrix_regions=tuple(Region("", ()) for each in extensions if _text(each, "url").endswith(_MATRIX)),
+        matrix_regions=_matrix_regions(content),
     )
 
 
@@ -135,13 +134,21 @@ def _document_uid(identifier: Mapping[str, Any]) -> str:
 
 
 def _regions(content: Mapping[str, Any], element: str) -> tuple[Region, ...]:
-    found = []
-    for region in _objects(content, element):
-        coordinates = _values(region, "coordinate")
-        if not all(type(each) in (int, float) and abs(each) <= _FARTHEST for each in coordinates):
-            raise UsageError(f"the reference's {element}.coordinate is not a list of numbers")
-        found.append(Region(_text(region, "regionType"), tuple(coordinates)))
-    return tuple(found)
+    return tuple(_region(region, element) for region in _objects(content, element))
+
+
+def _region(region: Mapping[str, Any], element: str) -> Region:
+    coordinates = _values(region, "coordinate")
+    if not all(type(each) in (int, float) and abs(each) <= _FARTHEST for each in coordinates):
+        raise UsageError(f"the reference's {element}.coordinate is not a list of numbers")
+    return Region(_text(region, "regionType"), tuple(coordinates))
+
+
+def _matrix_regions(instance: Mapping[str, Any]) -> tuple[Region, ...]:
+    """Of the instance's extensions; R4's are carried under their urls."""
+    said = [_carried(e) for e in _objects(instance, "extension") if _text(e, "url").endswith(_MATRIX)]
+    said += [each for url in instance if url.endswith(_MATRIX) for each in _values(instance, url)]
+    return tuple(_region(each, "total-pixel-matrix-region") for each in said if isinstance(each, Mapping))
 
 
 def _objects(content: Mapping[str, Any], element: str) -> list[Mapping[str, Any]]:

@@ -109,6 +109,27 @@ def outlines_3d(region: Region, plane: Plane) -> list[Outline]:
             return [Outline(to_pixels(plane, points))]
 
 
+def on_tile(outline: Outline, origin: tuple[int, int], size: tuple[int, int]) -> Outline | None:
+    """An outline of the Total Pixel Matrix in coordinates of a tile of it, None where none of it is there.
+
+    `origin` is row and column of the tile's top left pixel, `size` its rows and columns.
+    """
+    points = outline.points - np.array(origin[::-1], np.float64)
+    reach = np.array(size[::-1], np.float64)
+    if (points.max(axis=0) < 0).any() or (points.min(axis=0) > reach).any():
+        return None
+    starts = points[:-1] if len(points) > 1 else points
+    ways = (points[1:] if len(points) > 1 else points) - starts
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a line does not move along an axis
+        one, other = -starts / ways, (reach - starts) / ways
+    still = ways == 0
+    within = (starts >= 0) & (starts <= reach)
+    enters = np.where(still, np.where(within, -np.inf, np.inf), np.minimum(one, other)).max(axis=1)
+    leaves = np.where(still, np.where(within, np.inf, -np.inf), np.maximum(one, other)).min(axis=1)
+    meets = np.maximum(enters, 0) <= np.minimum(leaves, 1)
+    return Outline(points) if meets.any() else None
+
+
 def _points(region: Region, dimensions: int) -> Points:
     return np.asarray(region.coordinates, np.float64).reshape(-1, dimensions)
 

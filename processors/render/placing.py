@@ -92,7 +92,9 @@ class Placing:
         slices = self._images_of(given, shown)
         alone = 0
         for each in shown:
-            images = _in_space(given, each, slices) or self._on_source(given, each)
+            images = (
+                _in_space(given, each, slices) or self._on_source(given, each) or self._on_tile(given, each)
+            )
             if not images:
                 alone += 1
                 own = each.plane or unit_plane(given.frames.rows, given.frames.columns)
@@ -115,6 +117,24 @@ class Placing:
         own = unit_plane(given.frames.rows, given.frames.columns)
         on = unit_plane(image.frames.rows, image.frames.columns)
         return [(image, shown.source[1], PlacedFrame(shown, own, on, 1.0))]
+
+    def _on_tile(self, given: Given, shown: SegmentFrame) -> list[Placed]:
+        """A tile covers the tile at its place in an image of its frame of reference that is cut alike."""
+        frames, tiles = given.frames, given.frames.tiles
+        if tiles is None or tiles.origins[shown.frame - 1] is None or not frames.frame_of_reference_uid:
+            return []
+        cut = (frames.frame_of_reference_uid, frames.rows, frames.columns, tiles.matrix)
+        own = unit_plane(frames.rows, frames.columns)
+        for image in self._given.images():
+            other = image.frames
+            if other.sop_class_uid in SEGMENTATIONS or other.tiles is None:
+                continue
+            if cut != (other.frame_of_reference_uid, other.rows, other.columns, other.tiles.matrix):
+                continue
+            if tiles.origins[shown.frame - 1] in other.tiles.origins:
+                at = other.tiles.origins.index(tiles.origins[shown.frame - 1])
+                return [(image, at + 1, PlacedFrame(shown, own, own, 1.0))]
+        return []
 
     def _slices_in(self, frame_of_reference_uid: str) -> list[Slice]:
         """Of the series in focus if one is given, else of all; scouts only if there is nothing else."""

@@ -7,7 +7,7 @@ one step, to what the document says of images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from processors.core.events import (
@@ -15,6 +15,7 @@ from processors.core.events import (
     Focus,
     FocusKind,
     GroupKind,
+    Region,
     ReportedGroup,
     Stamp,
     SubsetKind,
@@ -33,7 +34,7 @@ from processors.dicom.contours import drawn_regions
 from processors.dicom.softcopy_windows import SoftcopyWindow, softcopy_windows
 from processors.errors import Refused, UsageError
 from processors.fhir.reading import PublishedReference
-from processors.render.geometry import outlines_2d
+from processors.render.geometry import Outline, on_tile, outlines_2d
 from processors.render.given import Given, GivenObjects
 from processors.render.panels import Plan, spread
 from processors.render.placing import Placing
@@ -148,11 +149,9 @@ class Planner:
         else:
             shown = spread(range(1, count + 1), frames)
         if instance.matrix_regions:
-            self._plan.notes.append("regions in a whole slide's total pixel matrix are not drawn")
-        problems = [problem for problem in map(region_problem_2d, instance.regions_2d) if problem]
-        self._plan.notes += [f"a 2D region is not drawn: {problem}" for problem in problems]
-        drawable = [each for each in instance.regions_2d if region_problem_2d(each) is None]
-        outlines = [outline for region in drawable for outline in outlines_2d(region)]
+            among = shown if instance.subset_kind is SubsetKind.FRAMES else range(1, count + 1)
+            shown = self._add_tiles(given, target, among) or shown
+        outlines = self._outlines(instance.regions_2d)
         for number in shown:
             panel = self._plan.panel(given, number)
             holding = (w.window for w in target.windows if w.is_for(instance.sop_instance_uid, number))
@@ -160,6 +159,31 @@ class Planner:
             if outlines:
                 layer = self._plan.layer(target.label)
                 panel.outlines += [(layer, outline) for outline in outlines]
+
+    def _add_tiles(self, given: Given, target: Target, among: Iterable[int]) -> list[int]:
+        """Regions in the Total Pixel Matrix on the tiles that they cross; those tiles."""
+        frames = given.frames
+        if frames.tiles is None:
+            self._plan.notes.append("an image does not say where its tiles lie: no regions on them are drawn")
+            return []
+        layer, crossed = self._plan.layer(target.label), dict[int, None]()
+        outlines = self._outlines(target.instance.matrix_regions)
+        for number in among:
+            origin = frames.tiles.origins[number - 1]
+            for outline in outlines if origin else ():
+                there = on_tile(outline, origin or (0, 0), (frames.rows, frames.columns))
+                if there is not None:
+                    self._plan.panel(given, number).outlines.append((layer, there))
+                    crossed[number] = None
+        if outlines and not crossed:
+            self._plan.notes.append("regions of a whole slide lie on none of the frames given")
+        return list(crossed)
+
+    def _outlines(self, regions: Sequence[Region]) -> list[Outline]:
+        problems = [problem for problem in map(region_problem_2d, regions) if problem]
+        self._plan.notes += [f"a 2D region is not drawn: {problem}" for problem in problems]
+        drawable = [each for each in regions if region_problem_2d(each) is None]
+        return [outline for region in drawable for outline in outlines_2d(region)]
 
     def _add_segments(self, given: Given, target: Target) -> None:
         self._placing.segments(given, self._numbers(target.instance))
@@ -200,6 +224,7 @@ class Planner:
                 item.subset,
                 item.regions_2d,
                 item.regions_3d,
+                matrix_regions=item.matrix_regions,
             )
             label = f"item {group.content_item_path}" if group.content_item_path else "region"
             if group.kind is GroupKind.PRESENTATION_REGION:

@@ -4,9 +4,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from processors.dicom.frames import Plane, frames_of
+from processors.dicom.tiles import Tiles
 from processors.errors import Refused
 from tests.builders.images import ct, encoded, enhanced_ct
 from tests.builders.phantom import chest
+from tests.builders.slides import slide, slide_segmentation
 
 
 def test_a_slice_lies_where_its_header_says() -> None:
@@ -81,3 +83,23 @@ def test_pixels_have_the_shape_that_the_header_gives() -> None:
 def test_what_is_no_object_is_refused() -> None:
     with pytest.raises(Refused):
         frames_of(b"no DICOM")
+
+
+def test_tiles_lie_where_they_say_or_in_their_order() -> None:
+    far = slide([2])
+    (place,) = far.PerFrameFunctionalGroupsSequence[0].PlanePositionSlideSequence
+    place.ColumnPositionInTotalImagePixelMatrix, far.TotalPixelMatrixColumns = 70_001, 80_000
+    assert frames_of(encoded(far)).tiles == Tiles((100, 80_000), ((0, 70_000),), ())
+    del far.PerFrameFunctionalGroupsSequence[0].PlanePositionSlideSequence
+    assert frames_of(encoded(far)).tiles == Tiles((100, 80_000), (None,), ())
+    in_order = frames_of(encoded(slide())).tiles
+    assert in_order is not None
+    assert in_order.origins[:4] == ((0, 0), (0, 50), (0, 100), (40, 0))
+    assert frames_of(encoded(ct(1))).tiles is None
+
+
+def test_in_full_tiles_the_order_says_the_segment_if_their_number_fits() -> None:
+    made = slide_segmentation({})
+    assert frames_of(encoded(made)).segments == (1,) * 9 + (2,) * 9
+    made.TotalPixelMatrixFocalPlanes = 2
+    assert frames_of(encoded(made)).segments == ()

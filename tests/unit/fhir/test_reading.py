@@ -43,6 +43,11 @@ INSTANCES = {
     "a segment": ReferencedInstance("2.999.1.2.1", SEG, 1, SubsetKind.SEGMENTS, ("3",)),
     "a region of interest": ReferencedInstance("2.999.1.2.1", RTSTRUCT, None, SubsetKind.ROIS, ("5",)),
     "an instance": ReferencedInstance("2.999.1.2.1"),
+    "regions of a whole slide": ReferencedInstance(
+        "2.999.1.2.1",
+        "1.2.840.10008.5.1.4.1.1.77.1.6",
+        matrix_regions=(Region("point", (70000, 2.5)), Region("polyline", (1, 2, 3, 4))),
+    ),
 }
 
 
