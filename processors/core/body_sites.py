@@ -16,7 +16,7 @@ _DISPLAYS = dict(BODY_PARTS.values())
 """SNOMED CT code to its own name, where DICOM code meanings are shorter: "Lung" for "Lung structure"."""
 
 _SIDES = {"L": "Left", "R": "Right", "B": "Both"}
-"""Laterality (0020,0060), (0020,0062); U, unpaired, says nothing."""
+"""Laterality (0020,0060), (0020,0062), (0020,9072); U, unpaired, says nothing."""
 
 
 def body_site(header: SeriesHeader, body_parts: Mapping[str, tuple[str, str]]) -> Concept | None:

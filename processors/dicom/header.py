@@ -50,7 +50,7 @@ def header_parts(reading: Reading) -> tuple[InstanceHeader, SeriesHeader]:
         series_number=whole_number(dataset, "SeriesNumber", reading, WarningCode.SERIES_NUMBER_UNUSABLE),
         body_part_examined=text(dataset, "BodyPartExamined", reading),
         anatomic_region=_anatomic_region(reading),
-        laterality=first(dataset, "Laterality", reading) or first(dataset, "ImageLaterality", reading),
+        laterality=_laterality(reading),
         performers=series_performers(reading),
         patient_id=text(dataset, "PatientID", reading),
         issuer_of_patient_id=_issuer(dataset, "IssuerOfPatientIDQualifiersSequence", reading)
@@ -103,14 +103,24 @@ def accession(item: DataSet, reading: Reading) -> Accession | None:
     return Accession(value, issuer) if value else None
 
 
-def _anatomic_region(reading: Reading) -> Code | None:
-    """Anatomic Region (0008,2218); multi-frame images have it in the shared Frame Anatomy (PS3.3
-    C.7.6.16.2.8).
+def _laterality(reading: Reading) -> str:
+    """Laterality (0020,0060), Image Laterality (0020,0062), of multi-frame images Frame Laterality
+    (0020,9072).
     """
-    places = [reading.dataset]
-    for shared in items(reading.dataset, "SharedFunctionalGroupsSequence", reading):
-        places += items(shared, "FrameAnatomySequence", reading)
-    for place in places:
+    said = [first(reading.dataset, keyword, reading) for keyword in ("Laterality", "ImageLaterality")]
+    said += [first(anatomy, "FrameLaterality", reading) for anatomy in _frame_anatomy(reading)]
+    return next(filter(None, said), "")
+
+
+def _frame_anatomy(reading: Reading) -> list[DataSet]:
+    """That of all frames of a multi-frame image (PS3.3 C.7.6.16.2.8)."""
+    shared = items(reading.dataset, "SharedFunctionalGroupsSequence", reading)
+    return [anatomy for groups in shared for anatomy in items(groups, "FrameAnatomySequence", reading)]
+
+
+def _anatomic_region(reading: Reading) -> Code | None:
+    """Anatomic Region (0008,2218), of multi-frame images that of their Frame Anatomy."""
+    for place in (reading.dataset, *_frame_anatomy(reading)):
         region = first_code(place, "AnatomicRegionSequence", reading)
         if region and region.coding:
             return region.coding

@@ -23,9 +23,11 @@ from tests.builders.goldens import (
 )
 from tests.builders.images import ct, image
 from tests.builders.key_objects import RETENTION_EXPIRED, key_objects
+from tests.builders.slides import slide
 from tests.builders.structured_reports import evidence_of, polyline_report
 from tests.golden.timeline import Timeline, content, uids
 from tests.unit.dicom.cad_reports import mammogram, mammography_report
+from tests.unit.dicom.report_items import image_item, report_of, scoord
 
 DAY_S = 86_400
 
@@ -129,6 +131,19 @@ def test_e5_a_reference_that_waits_in_vain_is_put_aside_and_still_revived() -> N
     timeline.send(images)
     published = {r["id"]: content(r) for r in timeline.wait(10)}
     assert [published[each["id"]] for each in g7().expected] == g7().expected
+
+
+def test_e4_a_region_of_a_whole_slide_leaves_its_image_and_is_counted() -> None:
+    drawn_on = scoord("POLYLINE", [70_000, 20, 70_040, 60], [image_item(slide())])
+    drawn_on.PixelOriginInterpretation = "VOLUME"
+    report = reported(report_of(drawn_on, images=[slide()]), "11:00")
+    references, timeline = outcome([arrival(slide(), "10:00"), report])
+    (named,) = [r for r in references.values() if r["category"][0]["coding"][0]["code"] == "SR"]
+    (instance,) = named["instance"]
+    assert (instance["uid"], "imageRegion2D" in instance) == ("2.999.1.8.1", False)
+    assert [e["url"].rpartition("/")[2] for e in instance["extension"]] == ["total-pixel-matrix-region"]
+    assert timeline.member.events["warning", "region_dropped"] == 1
+    assert [f["warnings"] for f in timeline.facts if f["modality"] == "SR"] == [["region_dropped"]]
 
 
 def test_e6_a_finding_is_on_one_image_of_the_cad_library() -> None:

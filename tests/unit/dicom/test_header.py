@@ -37,12 +37,15 @@ def test_a_ct_image() -> None:
 def test_frames_and_anatomy_of_a_multi_frame_image() -> None:
     image, shared, anatomy, region = enhanced_ct(), Dataset(), Dataset(), Dataset()
     region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "T-28000", "SRT", "Lung"
-    anatomy.AnatomicRegionSequence = [region]
+    anatomy.AnatomicRegionSequence, anatomy.FrameLaterality = [region], "L"
     shared.FrameAnatomySequence = [anatomy]
     image.SharedFunctionalGroupsSequence = [shared]
     event = arrived(image)
     assert event.instance.frames == 40
     assert event.header.anatomic_region == Code(SNOMED_CT, "39607008", "Lung")
+    assert event.header.laterality == "L"
+    image.ImageLaterality = "R"
+    assert arrived(image).header.laterality == "R"
 
 
 def test_who_made_the_series() -> None:
