@@ -80,7 +80,10 @@ def event_of_object(
     Raises Refused with the dead letter's code and the attribute's tag; nothing else.
     """
     reading = read_object(data, policy)
-    return _event(reading, lambda: data, stamp, policy, dated, expected)
+    try:
+        return _event(reading, lambda: data, stamp, policy, dated, expected)
+    finally:
+        reading.dataset.let_go()
 
 
 def event_of_json(
@@ -92,7 +95,10 @@ def event_of_json(
 ) -> InstanceArrived | DocumentArrived:
     """The same for a DICOM JSON model (PS3.18 F). Raises Refused; nothing else."""
     reading = read_json(model, policy)
-    return _event(reading, lambda: canonical_bytes(model), stamp, policy, dated, expected)
+    try:
+        return _event(reading, lambda: canonical_bytes(model), stamp, policy, dated, expected)
+    finally:
+        reading.dataset.let_go()
 
 
 def is_read_as_document(sop_class_uid: str) -> bool:
@@ -105,7 +111,9 @@ def without_pixel_data(data: bytes, policy: ReadingPolicy) -> tuple[bytes, bool]
     document, as what `event_of_object` makes of it says. Raises Refused as that does.
     """
     reading, header = read_header(data, policy)
-    return header, _reader_of(reading) is not None
+    is_document = _reader_of(reading) is not None
+    reading.dataset.let_go()
+    return header, is_document
 
 
 def _reader_of(reading: Reading) -> _Reader | None:

@@ -43,6 +43,18 @@ class DataSet:
         self.elements: dict[int, Element | list[DataSet]] = {}
         self._encodings = encodings
 
+    def let_go(self) -> None:
+        """Forget all of it, once it is read. An item and what it is nested in name each other, so the bytes
+        of every object would stay until cycles are looked for, which a member does rarely.
+        """
+        waiting = [self]
+        while waiting:
+            one = waiting.pop()
+            for element in one.elements.values():
+                if isinstance(element, list):
+                    waiting += element
+            one.data, one.elements, one.outer = b"", {}, None
+
     def value_of(self, element: Element) -> bytes:
         _, at, length = element
         return bytes(self.data[at : at + length])

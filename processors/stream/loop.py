@@ -228,7 +228,7 @@ class Loop:
                 if over:
                     self._reader.rewind()
                     break
-        self._appetite.note(start, len(records))
+        self._appetite.note(start, records)
 
     def _write(self, step: Step, records: int) -> None:
         self._wiring.steps("before_produce")

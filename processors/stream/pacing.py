@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from processors.pipeline.records import Record
 
@@ -22,6 +23,12 @@ TURNS_A_POLL_INTERVAL = 10
 """The group gives up a member that does not poll for `max.poll.interval.ms`; a turn takes at most one part in
 so many, and what its last record and the commit take beyond it."""
 
+
+BITE_BYTES = 32 * 1024 * 1024
+"""Of records folded in one turn: all of them are in memory, and as much is fetched meanwhile. Thousands of
+images are a few MiB, two reports may be that much."""
+
+_value = itemgetter(Record._fields.index("value"))
 
 BEHIND_S = 0.5
 """A backlog is read in transactions of at least so long: for each the broker is waited for, some ten ms, and
@@ -48,15 +55,23 @@ class Slice:
 
 
 class Appetite:
-    """How many records to poll: those that a turn got through, and cautiously more again."""
+    """How many records to poll: those that a turn got through, of no more than about BITE_BYTES, and
+    cautiously more again.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.records = most
 
-    def note(self, folded: int, polled: int) -> None:
-        """Of so many polled, so many were folded before the turn's time was over."""
-        self.records = max(1, folded) if folded < polled else min(self._most, self.records * 2)
+    def note(self, folded: int, polled: Sequence[Record]) -> None:
+        """Of these, so many were folded before the turn's time was over."""
+        size = sum(map(len, filter(None, map(_value, polled))))
+        if folded < len(polled):
+            self.records = max(1, folded)
+        elif size > BITE_BYTES:
+            self.records = max(1, len(polled) * BITE_BYTES // size)
+        else:
+            self.records = min(self._most, self.records * 2)
 
 
 class Commits:

@@ -79,7 +79,11 @@ class Site:
         config["message.max.bytes"] = 16 * 1024 * 1024
         producer = Producer(self.kafka | config)
         for key, value in records:
-            producer.produce(self.topic(role), value, key, partition)
+            try:
+                producer.produce(self.topic(role), value, key, partition)
+            except BufferError:  # no more may wait to be sent
+                assert producer.flush(PATIENCE_S) == 0
+                producer.produce(self.topic(role), value, key, partition)
         assert producer.flush(PATIENCE_S) == 0
 
     def read(self, role: str) -> list[Seen]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
+import sys
 import zlib
 from typing import cast
 
@@ -20,7 +22,7 @@ from pydicom.uid import (
 )
 
 from processors.core.events import Stamp
-from processors.dicom import ReadingPolicy, event_of_object
+from processors.dicom import ReadingPolicy, event_of_object, without_pixel_data
 from processors.dicom.data_set import Element
 from processors.dicom.read import read_object
 from processors.dicom.reading import DEFAULT_POLICY, Reading
@@ -59,6 +61,19 @@ def refusal(data: bytes, policy: ReadingPolicy = DEFAULT_POLICY) -> Refused:
     with pytest.raises(Refused) as caught:
         event_of_object(data, Stamp(0, False, "", "", b""), policy, dated=False)
     return caught.value
+
+
+def test_nothing_of_an_object_stays_that_was_read() -> None:
+    """Else a backlog of large reports would stay in memory until cycles are looked for."""
+    data = golden_g3()
+    gc.disable()
+    try:
+        before = sys.getrefcount(data)
+        event_of_object(data, Stamp(0, False, "", "", b""), DEFAULT_POLICY, dated=False)
+        without_pixel_data(data, DEFAULT_POLICY)
+        assert sys.getrefcount(data) == before
+    finally:
+        gc.enable()
 
 
 def series_uid(reading: Reading) -> str:

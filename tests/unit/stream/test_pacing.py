@@ -7,7 +7,7 @@ import time
 import pytest
 
 from processors.pipeline.records import Record
-from processors.stream.pacing import BEHIND_S, Appetite, Commits, Slice
+from processors.stream.pacing import BEHIND_S, BITE_BYTES, Appetite, Commits, Slice
 
 RECORDS = [Record("instances", 0, offset, 1, None, b"") for offset in range(5)]
 
@@ -23,12 +23,22 @@ def test_as_much_is_polled_as_a_turn_gets_through() -> None:
     appetite = Appetite(1_000)
     asked = [appetite.records]
     for folded, polled in ((1_000, 1_000), (300, 1_000), (0, 300), (1, 1), (2, 2)):
-        appetite.note(folded, polled)
+        appetite.note(folded, RECORDS[:1] * polled)
         asked.append(appetite.records)
     assert asked == [1_000, 1_000, 300, 1, 2, 4]
     for _ in range(9):
-        appetite.note(4, 4)
+        appetite.note(4, RECORDS[:4])
     assert appetite.records == 1_000
+
+
+def test_no_more_is_polled_than_fits_into_memory() -> None:
+    appetite, large = Appetite(1_000), RECORDS[0]._replace(value=bytes(BITE_BYTES // 3))
+    appetite.note(9, [large] * 9)
+    assert appetite.records == 3
+    appetite.note(1, [large._replace(value=bytes(2 * BITE_BYTES))])
+    assert appetite.records == 1
+    appetite.note(2, [large, large._replace(value=None)])
+    assert appetite.records == 2
 
 
 def test_a_transaction_is_due_after_its_interval_and_later_while_more_is_waiting(
