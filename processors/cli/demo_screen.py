@@ -58,6 +58,7 @@ class Screen:
         self._print(f"  export IMAGING_REFERENCE__KAFKA__BOOTSTRAP_SERVERS={bootstrap}", "cyan")
         self._print(f"  {program} explain 353aa0f8", "cyan")
         self._print(f"  {program} dead-letters list", "cyan")
+        self._print(f"  {program} dead-letters redrive --code document_unavailable", "cyan")
 
     def act(self, title: str) -> None:
         self._print(f"\n{title}", "bold")
