@@ -63,7 +63,8 @@ class Frames(NamedTuple):
     planes: tuple[Plane | None, ...]
     """One a frame, at least one."""
     segments: tuple[int, ...]
-    """Referenced Segment Number of each frame, 0 if none; empty where no frame has one."""
+    """Referenced Segment Number of each frame, 0 if none; empty where no frame has one, nor does their order
+    tell."""
     tiles: Tiles | None = None
     """Where the frames lie in the Total Pixel Matrix, if there is one."""
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from processors.core.events import Focus, FocusKind, GroupKind, ReportedItem, SubsetKind
 from processors.core.vocabulary import DCM, STRUCTURE_SETS
-from processors.dicom.codes import is_code
 from processors.dicom.content_tree import ContentItem
 from processors.dicom.evidence import Evidence
 from processors.dicom.reading import Reading
@@ -36,19 +35,20 @@ class Companions:
         self._rois: dict[str, str] = {}
 
     def see(self, item: ContentItem) -> None:
-        if item.parent is None:
+        name = item.name.coding
+        if item.parent is None or name is None or name.system != DCM:
             return
         beside = item.parent.path
-        if any(is_code(item.name, DCM, segment) for segment in SEGMENTS):
+        if name.code in SEGMENTS:
             self._segments[beside].append(item.path)
-        elif is_code(item.name, DCM, SOURCE_IMAGE):
+        elif name.code == SOURCE_IMAGE:
             self._sources[beside].append(Focus(FocusKind.GROUP, f"{GroupKind.REFERENCE}|{item.path}"))
-        elif is_code(item.name, DCM, SOURCE_SERIES):
+        elif name.code == SOURCE_SERIES:
             series_uid = uid(item.dataset, "UID", self._reading)
             if series_uid in self._studies:
                 value = f"{self._studies[series_uid]}|{series_uid}"
                 self._sources[beside].append(Focus(FocusKind.SERIES, value))
-        elif is_code(item.name, DCM, ROI_IDENTIFIER) and (number := self._roi_number(item)) is not None:
+        elif name.code == ROI_IDENTIFIER and (number := self._roi_number(item)) is not None:
             self._rois[beside] = str(number)
 
     def focus(self) -> Iterator[tuple[str, list[Focus]]]:

@@ -108,7 +108,8 @@ def _measurement(item: ContentItem, reading: Reading) -> Measurement | None:
 
 
 def _is_library(item: ContentItem) -> bool:
-    return any(is_code(item.name, DCM, library) for library in IMAGE_LIBRARIES)
+    name = item.name.coding
+    return name is not None and name.system == DCM and name.code in IMAGE_LIBRARIES
 
 
 def _words(concept: Concept) -> str:

@@ -52,7 +52,7 @@ def segment_frames(data: bytes, frames: Frames, segments: Collection[int]) -> It
     """Frames that show one of `segments`, in the object's order; only those are decoded.
 
     A fractional segment is where it is at least half its maximum. Raises Refused, and PixelsUnreadable also
-    for frames whose segment and place follow from their order alone (TILED_FULL, PS3.3 C.7.6.17.3).
+    where neither the frames nor their order (`tiles`) say which segment each shows.
     """
     reading = read_object(data)
     kind = first(reading.dataset, "SegmentationType", reading)
