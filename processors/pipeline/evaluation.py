@@ -134,6 +134,7 @@ class Evaluator:
         study = work.study
         at_ms = now_ms if work.at_ms is None else work.at_ms
         documents = study.documents
+        ended = self._erasures.of_purged(study, step, now_ms)  # first: what came since goes on from there
         work.documents |= {documents[path].canonical_uid for path in work.expired if path in documents}
         patients = work.home.patients
         context = context_of(study, self._policy, lambda patient: patients.survivor(patient, self._policy))
@@ -158,8 +159,7 @@ class Evaluator:
             self._publish_family(work, canonical, context, step, at_ms, now_ms)
         for key in sorted(work.selections):
             self._publish_selection(work, key, context, step, now_ms)
-        is_less = self._erasures.of_purged(study, step, now_ms) or bool(study.dropped_rows)
-        if is_less and not study.holds_anything:
+        if (ended or study.dropped_rows) and not study.holds_anything:
             step.entries += patients.leave(study.patients, study.study_instance_uid)
             forget_study(study)
         work.settle()

@@ -335,6 +335,15 @@ def test_what_is_sent_again_after_an_erasure_goes_on_counting(restarts: bool) ->
     assert published(outputs) == [("series", "4", "erased")]
 
 
+def test_what_is_sent_again_in_the_batch_of_its_erasure_goes_on_counting() -> None:
+    both = document(key_images(item("3.1"), item("3.2")), sop="5.1")
+    site = purged(arrived("3.1"), reported(both))
+    outputs = site.tell(erased("3.1"), reported(both, 12), arrived("3.2", 12), completed(13))
+    ends = [("key_images", "2", "erased"), ("series", "2", "erased")]
+    assert sorted(published(outputs)[:2]) == ends
+    assert sorted(published(outputs)[2:]) == [("key_images", "3", "revived"), ("series", "3", "revived")]
+
+
 def test_an_erased_document_takes_what_it_made() -> None:
     both = document(key_images(item("3.1"), item("3.5", series="2.5")), sop="5.1")
     site = purged(arrived("3.1"), reported(both))
