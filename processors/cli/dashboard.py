@@ -69,7 +69,10 @@ def command(
 def _token(path: Path | None) -> str:
     if path is None:
         return ""
-    token = path.read_text("utf-8").strip()
+    try:
+        token = path.read_text("ascii").strip()
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: a token has letters, digits and signs of ASCII only") from None
     if len(token) < 16:
         raise UsageError(f"{path}: a token has at least 16 characters")
     return token

@@ -6,10 +6,10 @@ Rules of this file: one client for one server; credentials leave to that server 
 from __future__ import annotations
 
 import base64
-from urllib.parse import urlsplit
 
 from processors.errors import SettingsError
 from processors.http_client import HttpClient
+from processors.http_service import place_of
 
 
 def client_of(
@@ -19,8 +19,8 @@ def client_of(
 
     Raises SettingsError if `[section] url` is no address of a server.
     """
-    place = urlsplit(url)
-    if place.scheme not in ("http", "https") or not place.hostname or place.username:
+    place = place_of(url)
+    if place.scheme not in ("http", "https") or not place.host or place.auth:
         raise SettingsError(
             f"{section}.url: expected http(s)://host:port, credentials in settings of their own"
         )
@@ -31,4 +31,4 @@ def client_of(
     elif token:
         headers["Authorization"] = f"Bearer {token}"
     port = place.port or (443 if place.scheme == "https" else 80)
-    return HttpClient([f"{place.hostname}:{port}"], timeout_s, headers)
+    return HttpClient([f"{place.host}:{port}"], timeout_s, headers)

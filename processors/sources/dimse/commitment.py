@@ -18,6 +18,7 @@ from pynetdicom.presentation import build_context, build_role
 
 from processors import telemetry
 from processors.dicom.commitment import commitment_result
+from processors.errors import SettingsError
 from processors.sources.ledger import Ledger
 
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
@@ -36,9 +37,15 @@ class Commitments:
 
     Others get it on the one they asked on, where pynetdicom may take a request that crosses the report for
     its answer: that one is asked again. Reports leave from a thread of its own until `close`.
+
+    Raises SettingsError for a peer without host or port.
     """
 
     def __init__(self, ledger: Ledger, ae_title: str, peers: Mapping[str, str], kept_s: float) -> None:
+        for title, peer in peers.items():
+            host, _, port = peer.rpartition(":")
+            if not host or not port.isdecimal() or int(port) > 65_535:
+                raise SettingsError(f"dimse.peers.{title}: expected host:port")
         self._ledger, self._ae_title, self._peers, self._kept_s = ledger, ae_title, peers, kept_s
         self._asked: queue.Queue[tuple[str, Association] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._report, name="commitment", daemon=True)

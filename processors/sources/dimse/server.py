@@ -44,7 +44,7 @@ _config.UNRESTRICTED_STORAGE_SERVICE = True  # private and future storage classe
 
 
 class DimseServer:
-    """Listens from construction until `close`. Raises Unavailable if the address cannot be bound."""
+    """Listens from construction until `close`. Raises SettingsError, Unavailable if its address is taken."""
 
     def __init__(self, settings: Dimse, ledger: Ledger, publisher: Publisher) -> None:
         self._settings, self._publisher, self._ledger = settings, publisher, ledger

@@ -114,6 +114,16 @@ def test_what_the_system_refuses_is_one_line(
     assert call("run") == (code, "", f"imaging-reference: {line}\n")
 
 
+@pytest.mark.parametrize(
+    ("token", "complaint"), [(b"short", "at least 16 characters"), (b"\xff" * 20, "of ASCII only")]
+)
+def test_a_token_that_cannot_be_one(call: Call, tmp_path: Path, token: bytes, complaint: str) -> None:
+    (tmp_path / "token").write_bytes(token)
+    code, out, err = call("dashboard", "--host", "0.0.0.0", "--token-file", str(tmp_path / "token"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert complaint in err
+
+
 def test_version_is_the_distribution_s() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "processors", "--version"], capture_output=True, text=True, check=True

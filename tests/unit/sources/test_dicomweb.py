@@ -8,11 +8,13 @@ from typing import cast
 
 import pytest
 
-from processors.errors import Unavailable
+from processors.errors import SettingsError, Unavailable
+from processors.http_client import NotFetched
 from processors.settings.neighbours import Dicomweb
 from processors.sources.dicomweb import DicomwebSource, Selection
 from processors.sources.forwarding import Forwarder
 from processors.sources.ledger import Ledger
+from processors.sources.neighbours import client_of
 from processors.stream.input_producer import InputProducer
 from tests.builders.web_server import Reply, serving
 
@@ -39,3 +41,16 @@ def test_what_the_archive_answers_instead_of_studies(tmp_path: Path, reply: Repl
             source.run(Selection())
     assert str(failed.value).startswith(said)
     assert "Doe" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "archive", "ftp://x", "http://", "http://x:port", "http://[::1", "http://me:word@x"]
+)
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^dicomweb\.url: expected"):
+        client_of("dicomweb", url, 1.0)
+
+
+def test_an_address_of_ipv6() -> None:
+    with pytest.raises(NotFetched, match="cannot be read from"):
+        client_of("dicomweb", "http://[::1]:9/dicom-web", 1.0).get("http://[::1]:9/dicom-web/studies", 1)

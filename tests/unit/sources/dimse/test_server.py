@@ -19,7 +19,7 @@ from pynetdicom.association import Association
 
 from processors.core.events import InstanceArrived, Stamp
 from processors.dicom import ReadingPolicy, event_of_object
-from processors.errors import Unavailable
+from processors.errors import SettingsError, Unavailable
 from processors.pipeline.records import Headers
 from processors.settings.neighbours import Dimse
 from processors.sources.dimse.commitment import STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE
@@ -291,6 +291,12 @@ def test_commitment_on_a_new_association_to_a_known_peer(site: Site, scanner: tu
     assert reports.heard.wait(WITHIN_S)
     assert reports.event_type == 1
     assert uids(reports.result.ReferencedSOPSequence) == ["2.999.1.2.1"]
+
+
+@pytest.mark.parametrize("peer", ["", "ct1", "ct1:", ":104", "ct1:dicom", "ct1:104000"])
+def test_a_peer_without_a_place_is_a_mistake_of_the_settings(tmp_path: Path, peer: str) -> None:
+    with pytest.raises(SettingsError, match=r"dimse\.peers\.CT1: expected host:port"):
+        DimseServer(Dimse(port=0, peers={"CT1": peer}), Ledger(tmp_path, "other"), Broker())
 
 
 def test_without_commitment_the_context_is_not_accepted(site: Site) -> None:
