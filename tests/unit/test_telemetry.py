@@ -96,6 +96,17 @@ def test_style_of_the_log(style: str, looks: str) -> None:
     assert stream.getvalue().startswith(looks)
 
 
+def test_input_that_retention_took_is_counted_and_told() -> None:
+    stream = io.StringIO()
+    telemetry.configure("json", "info", stream)
+    name, where = "imaging_reference_lost_records_total", {"topic": "dicom-instances", "partition": "5"}
+    before = value(name, **where)
+    telemetry.input_lost("dicom-instances", 5, committed=3, first=5)
+    telemetry.input_lost("dicom-instances", 5, committed=9, first=0)  # made anew: nobody knows how many
+    assert value(name, **where) - before == 2
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["input_lost"] * 2
+
+
 def test_the_gauges_of_a_partition_go_with_it() -> None:
     telemetry.partitions_assigned([4, 7])
     telemetry.lag_read({("dicom-instances", 7): 15, ("dicom-instances", 4): 0})
