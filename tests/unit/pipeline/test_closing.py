@@ -7,6 +7,7 @@ from itertools import pairwise, permutations
 import pytest
 
 from processors.core.policy import Completeness, CompletenessOverride, Policy
+from processors.pipeline import topology
 from processors.pipeline.partitioning import home_of
 from tests.unit.pipeline.site import (
     INSTANCES,
@@ -175,6 +176,15 @@ def test_sources_and_modalities_may_have_clocks_of_their_own(
     assert site.wait(after_s - 0.001) == []
     site.wait(0.001)
     assert closed(site) == [("quiet", 1)]
+
+
+def test_no_more_is_closed_at_a_time_than_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topology, "INSTANCES_AT_ONCE", 3)
+    site = Site()
+    for study in (f"2.999.{n}" for n in range(5)):
+        uids = {"study_instance_uid": study, "series_instance_uid": f"{study}.1"}
+        site.feed(*(site.record(image(number, **uids), study=study) for number in (1, 2)))
+    assert [len(resources(site.wait(at_s))) for at_s in (10, 0, 0, 0)] == [2, 2, 1, 0]
 
 
 # ---- backlogs --------------------------------------------------------------------------------------------
