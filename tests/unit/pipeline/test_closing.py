@@ -182,8 +182,8 @@ def test_no_more_is_closed_at_a_time_than_fits_into_memory(monkeypatch: pytest.M
     monkeypatch.setattr(topology, "INSTANCES_AT_ONCE", 3)
     site = Site()
     for study in (f"2.999.{n}" for n in range(5)):
-        uids = {"study_instance_uid": study, "series_instance_uid": f"{study}.1"}
-        site.feed(*(site.record(image(number, **uids), study=study) for number in (1, 2)))
+        images = (image(n, study_instance_uid=study, series_instance_uid=f"{study}.1") for n in (1, 2))
+        site.feed(*(site.record(each, study=study) for each in images))
     assert [len(resources(site.wait(at_s))) for at_s in (10, 0, 0, 0)] == [2, 2, 1, 0]
 
 
