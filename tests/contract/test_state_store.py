@@ -59,6 +59,8 @@ def _check(store: StateStore, model: dict[str, tuple[bytes, int | None]], prefix
         assert store.get(key) == (model[key][0] if key in model else None)
     assert list(store.scan(prefix)) == [(k, model[k][0]) for k in sorted(model) if k.startswith(prefix)]
     assert list(store.entries(prefix)) == [(k, *model[k]) for k in sorted(model) if k.startswith(prefix)]
+    for start in ["", "a|", *model]:
+        assert store.first_key(start) == min((key for key in model if key >= start), default=None)
     clocks = sorted((due, key) for key, (_, due) in model.items() if due is not None)
     assert store.due(until, 3) == [(key, due) for due, key in clocks if due <= until][:3]
     assert store.next_due_ms() == (clocks[0][0] if clocks else None)
