@@ -115,7 +115,7 @@ def _parts(
         path = DocumentPath(raw.study_instance_uid, series.series_instance_uid, sop)
         end, changes = routes.way(path)
         changed_at_us = changes[0].stamp.occurred_at_us if changes else None
-        headers = {_without(header, unsaid): at for header, at in _headers(series, instance).items()}
+        headers = _told(_headers(series, instance), unsaid)
         for there in sorted(routes.reach(path)):
             if there.study_instance_uid == study:
                 part = _Part(there == end, instance, headers, changed_at_us)
@@ -128,6 +128,15 @@ def _headers(series: SeriesState, instance: InstanceState) -> Mapping[SeriesHead
         return {}
     base = series.base or next(iter(series.headers), SeriesHeader())
     return series.said.get(instance.sop_instance_uid) or {base: instance.stamp}
+
+
+def _told(headers: Mapping[SeriesHeader, Stamp], unsaid: tuple[str, ...]) -> dict[SeriesHeader, Stamp]:
+    """Less those fields, each under the highest stamp: two may differ in these alone."""
+    found: dict[SeriesHeader, Stamp] = {}
+    for header, stamp in headers.items():
+        kept = _without(header, unsaid)
+        found[kept] = max(found.get(kept, stamp), stamp)
+    return found
 
 
 def _without(header: SeriesHeader, fields: tuple[str, ...]) -> SeriesHeader:

@@ -393,3 +393,17 @@ def test_completeness_outlives_an_erasure_that_emptied_the_series_something_came
             site.wait(400)
         (whole,) = [r for r in latest(site).values() if r["status"] == "available"]
         assert (whole["seriesUid"], "instance" in whole) == (SERIES, False)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_of_what_two_headers_say_alike_the_later_stamp_holds(order: tuple[int, ...]) -> None:
+    """They differ in the patient alone, whom the study says itself."""
+    events = (
+        arrived("3.1", 1, header=SeriesHeader("CT", 1, patient_id="P1")),
+        arrived("3.1", 3, header=SeriesHeader("CT", 1, patient_id="P2")),
+        arrived("3.1", 2, study=OTHER, header=SeriesHeader("MR", 1, patient_id="P3")),
+        changed(Scope(STUDY, SERIES), Scope(OTHER, SERIES)),
+    )
+    site = played(events[at] for at in order)
+    found = [r for r in latest(site).values() if r["status"] == "available"]
+    assert [r["category"][0]["coding"][0]["code"] for r in found] == ["CT"]
