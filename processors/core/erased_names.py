@@ -26,9 +26,10 @@ def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
     if study.names is None:
         return effect
     _join(effect, sweep(study, event.stamp))
-    others = {name.study_instance_uid for name in study.names(event.path)} - {study.study_instance_uid}
-    anywhere = event.path._replace(series_instance_uid="")
-    hashes = tuple((name_hash(*path), event.stamp.occurred_at_us) for path in (event.path, anywhere))
+    paths = event.path, event.path._replace(series_instance_uid="")  # which is what has no evidence
+    named = {name.study_instance_uid for path in paths for name in study.names(path)}
+    others = named - {study.study_instance_uid}
+    hashes = tuple((name_hash(*path), event.stamp.occurred_at_us) for path in paths)
     effect.messages += [ErasuresTold(other, hashes, event.stamp) for other in sorted(others)]
     return effect
 

@@ -407,3 +407,18 @@ def test_of_what_two_headers_say_alike_the_later_stamp_holds(order: tuple[int, .
     site = played(events[at] for at in order)
     found = [r for r in latest(site).values() if r["status"] == "available"]
     assert [r["category"][0]["coding"][0]["code"] for r in found] == ["CT"]
+
+
+def test_a_command_without_evidence_goes_with_an_erasure_in_the_study_where_things_went() -> None:
+    """In whichever series it was there, and whether the erasure came before the change."""
+    events = (
+        arrived("3.3", 1, series="2.5"),
+        reported(rejection("113038", ("", "", "3.3")), 3),
+        changed(Scope(STUDY, SERIES), Scope(OTHER, MOVED)),
+        erased(DocumentPath(OTHER, SERIES, "3.3")),
+    )
+    found = {
+        tuple(sorted(r["seriesUid"] for r in latest(played(order)).values() if r["status"] == "available"))
+        for order in permutations(events)
+    }
+    assert found == {("2.5",)}
