@@ -25,6 +25,7 @@ from processors.dashboard.gate import Gate
 from processors.dashboard.site import Site
 from processors.errors import Unavailable
 from processors.settings import Settings
+from processors.stream.broker import admin_of
 
 START_S = 10.0
 STOP_S = 5
@@ -55,7 +56,8 @@ class Door:
 
 
 class Dashboard:
-    """Serves from construction until `close`. Raises Unavailable when the address cannot be bound.
+    """Serves from construction until `close`. Raises Unavailable when the address cannot be bound,
+    SettingsError where no broker could ever be asked.
 
     `hours`: facts and dead letters that are counted from the start; None: all there are.
     """
@@ -63,6 +65,7 @@ class Dashboard:
     def __init__(
         self, settings: Settings, door: Door, images: Sequence[Path] = (), hours: float | None = HISTORY_H
     ) -> None:
+        admin_of(settings.kafka)  # else the feed would ask for ever
         self._socket = _bound(door)
         self._made = secrets.token_urlsafe(24) if door.open_to_others and not door.token else ""
         token = (door.token or self._made) if door.open_to_others else ""

@@ -63,6 +63,8 @@ def _from_file(path: Path, unfit: list[_Unfit]) -> Table:
         raise SettingsError(f"{path}: is no UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: is no TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: is nested too deeply") from None
     for section, table in tables.items():
         kind = _SECTIONS.get(section) or _unknown("section", section, _SECTIONS, str(path))
         if not isinstance(table, dict):

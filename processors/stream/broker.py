@@ -39,20 +39,28 @@ UNKNOWN = "?"
 """In place of an answer that did not come."""
 
 
+def admin_of(
+    kafka: Mapping[str, str | int | float | bool], own: Mapping[str, Any] | None = None
+) -> AdminClient:
+    """A client that has asked nobody yet; `own`: where the site says nothing else. Raises SettingsError
+    without a broker's name, or for a property librdkafka does not know.
+    """
+    if not kafka.get("bootstrap.servers"):
+        raise SettingsError("kafka.bootstrap.servers is not set: name a broker, as `localhost:9092`")
+    try:
+        return AdminClient({**(own or {}), **admin_config(kafka)}, logger=LOGGER)
+    except KafkaException as failed:
+        raise SettingsError(f"[kafka]: {failed.args[0].str()}") from failed
+
+
 class Cluster:
     """Raises SettingsError for a property librdkafka does not know, Unavailable if no broker answers."""
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
-        if not kafka.get("bootstrap.servers"):
-            raise SettingsError("kafka.bootstrap.servers is not set: name a broker, as `localhost:9092`")
+        self._heard: list[KafkaError] = []
+        self.admin = admin_of(kafka, {"log_level": 0, "error_cb": self._heard.append})  # told by `_reached`
         self._where = str(kafka["bootstrap.servers"])
         self._config = admin_config(kafka)
-        self._heard: list[KafkaError] = []
-        try:
-            own: dict[str, Any] = {"log_level": 0, "error_cb": self._heard.append}  # told once, by `_reached`
-            self.admin = AdminClient({**own, **self._config}, logger=LOGGER)
-        except KafkaException as failed:
-            raise SettingsError(f"[kafka]: {failed.args[0].str()}") from failed
         metadata = self._reached()
         self.id = str(metadata.cluster_id)
         self.partitions = _counts(metadata)

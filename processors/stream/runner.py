@@ -66,7 +66,10 @@ def run(settings: Settings, workers: int) -> None:
 
 def check_poll_interval(settings: Settings) -> None:
     """A document fetched and read until its time is over comes on top of a turn. Raises SettingsError."""
-    interval_s = int(settings.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)) / 1000
+    try:
+        interval_s = int(settings.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)) / 1000
+    except ValueError:
+        raise SettingsError("kafka.max.poll.interval.ms: expected a number of milliseconds") from None
     document_s = settings.documents.fetch_timeout_s + settings.documents.time_budget_s
     if document_s + interval_s / TURNS_A_POLL_INTERVAL >= interval_s:
         raise SettingsError(

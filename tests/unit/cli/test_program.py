@@ -86,6 +86,26 @@ def test_a_mistake_in_the_settings_names_file_and_key(call: Call, tmp_path: Path
     )
 
 
+@pytest.mark.parametrize(
+    ("kafka", "complaint"),
+    [
+        (
+            'bootstrap.servers = "b:1"\n"no.such.thing" = "x"',
+            'No such configuration property: "no.such.thing"',
+        ),
+        ("", "kafka.bootstrap.servers is not set"),
+    ],
+)
+def test_the_live_page_is_not_served_where_no_broker_can_ever_be_asked(
+    call: Call, tmp_path: Path, kafka: str, complaint: str
+) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text(f"[kafka]\n{kafka}\n")
+    code, out, err = call("dashboard", "--port", "0", "--config", str(config))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert complaint in err
+
+
 def test_print_config_shows_what_holds_without_secrets(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGING_REFERENCE__KAFKA__SASL_PASSWORD", "s3cret")
     monkeypatch.setenv("IMAGING_REFERENCE__COMPLETENESS__QUIET_S", "7")

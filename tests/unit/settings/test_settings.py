@@ -158,6 +158,11 @@ def test_an_entry_of_what_the_file_has_as_something_else_is_one_line(tmp_path: P
         load(path, {PREFIX + name: "1"})
 
 
+def test_a_file_without_end_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is nested too deeply"):
+        load(written(tmp_path, f"kafka = {'[' * 3_000}{']' * 3_000}"), {})
+
+
 def test_settings_that_need_each_other_may_come_from_anywhere(tmp_path: Path) -> None:
     facts, url = PREFIX + "SCHEMA_REGISTRY__FACTS", PREFIX + "SCHEMA_REGISTRY__URL"
     assert load(None, {facts: "header", url: "http://r"}).schema_registry.url == "http://r"
