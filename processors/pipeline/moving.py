@@ -20,6 +20,7 @@ from processors.pipeline.evaluation import Work
 from processors.pipeline.forwarding import NOWHERE
 from processors.pipeline.homes import Home
 from processors.pipeline.records import StateEntry
+from processors.wire.state import kind_of
 
 HomeOf = Callable[[str], int]
 """A study's home partition."""
@@ -76,6 +77,9 @@ class Moving:
         if not changed:
             return DUPLICATE
         parts = [key.split("|")[1:] for key in changed]
+        gone = {key for key, value in event.entries if value is None}
+        # A document goes by erasure only, which may have been in a third study.
+        is_erasure = event.partly_erased or any(kind_of(key) == "d" for key in gone.intersection(changed))
         for work in self._works(moves.downstream(origin) - {origin}):
             study = work.study.study_instance_uid
             reached = {
@@ -85,8 +89,8 @@ class Moving:
                 for place in moves.series_reached(origin, rest[0])
             }
             self._open(work, sorted(series for of, series in reached if of == study))
-            work.everything |= event.partly_erased or any(kind not in _OF_SERIES for kind, *_ in parts)
-            if event.partly_erased:
+            work.everything |= is_erasure or any(kind not in _OF_SERIES for kind, *_ in parts)
+            if is_erasure:
                 work.erased |= work.study.ledgers.keys()
                 work.documents |= work.study.ledgers.keys()
         return APPLIED

@@ -422,3 +422,16 @@ def test_a_command_without_evidence_goes_with_an_erasure_in_the_study_where_thin
         for order in permutations(events)
     }
     assert found == {("2.5",)}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_an_erased_document_leaves_where_its_images_came_from_another_study(order: tuple[int, ...]) -> None:
+    """Its home tells the study that they were in, and nothing of that one was erased."""
+    named = document(key_images(item("3.1", study=OTHER), item("3.2", study=THIRD)))
+    events = (
+        reported(named),
+        changed(Scope(THIRD, SERIES), Scope(OTHER, MOVED)),
+        InstanceErased(STUDY, "2.9", "5.1", stamp(9, removal=True)),
+    )
+    site = played(events[at] for at in order)
+    assert [r for r in latest(site).values() if r["status"] == "available"] == []
