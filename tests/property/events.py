@@ -202,7 +202,9 @@ _UNPLACED_STATE = Focus(FocusKind.PRESENTATION_STATE, "||5.1")
 
 @st.composite
 def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, ...]:
-    """An observation that points at itself, at a region on an image, at a series and by a 3D coordinate."""
+    """An observation that points at itself, at a region on an image, at a series and by a 3D coordinate,
+    perhaps with a region in space.
+    """
     own = ReportedItem(*path, SR)
     source = ReportedGroup(GroupKind.SOURCE_ITEM, "1.5.1", Concept(Code("urn:x", "111040")), (own,))
     focus = (
@@ -217,7 +219,14 @@ def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, .
     region = ReportedGroup(
         GroupKind.REGION, "1.5.1.6", Concept(Code("urn:x", "111030")), (item, draw(items())), focus=focus
     )
-    return source, region
+    if not draw(st.booleans()):
+        return source, region
+    placed = own._replace(regions_3d=(Region("point", (1, 2, draw(st.integers(0, 1)))),))
+    code, frame = Concept(Code("urn:x", "111031")), (focus[1],)
+    in_space = ReportedGroup(
+        GroupKind.REGION, "1.5.1.7", code, (placed,), focus=frame, frame_of_reference_uid="4.1"
+    )
+    return source, region, in_space
 
 
 @st.composite

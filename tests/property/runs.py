@@ -41,7 +41,8 @@ LENIENT = Policy(
     hide_quality_rejections=False,
     publish_manifests=True,
 )
-policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT))
+IN_SPACE = Policy(space_regions="image", unresolved_after_s=1.0)
+policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT, IN_SPACE))
 
 
 def member(policy: Policy, decoder: Decoder | None = None, partitions: int = PARTITIONS) -> MemoryMember:
