@@ -26,6 +26,7 @@ def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
     if study.names is None:
         return effect
     _join(effect, sweep(study, event.stamp))
+    effect.erased_documents |= study.ledgers.keys()  # a document may be published under a name not known here
     paths = event.path, event.path._replace(series_instance_uid="")  # which is what has no evidence
     named = {name.study_instance_uid for path in paths for name in study.names(path)}
     others = named - {study.study_instance_uid}
@@ -48,6 +49,7 @@ def erase_told(study: StudyState, event: ErasuresTold) -> Effect:
         study.erased[name] = until_us
         study.touched_erasures.add(f"p{name}")
     _join(effect, sweep(study, event.stamp))
+    effect.erased_documents |= study.ledgers.keys()
     if study.purged is not None and study.purged.let_all_go():
         effect.now_all = True
     return effect

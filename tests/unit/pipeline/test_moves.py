@@ -435,3 +435,15 @@ def test_an_erased_document_leaves_where_its_images_came_from_another_study(orde
     )
     site = played(events[at] for at in order)
     assert [r for r in latest(site).values() if r["status"] == "available"] == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("study", [STUDY, OTHER])
+def test_a_document_is_erased_by_the_name_that_it_was_given(study: str, order: tuple[int, ...]) -> None:
+    events = (
+        reported(document(key_images(item("3.1")), sop="5.3")),
+        changed(Scope(STUDY, "2.9", "5.3"), Scope(study, "2.9", "5.1")),
+        InstanceErased(study, "2.9", "5.1", stamp(9, removal=True)),
+    )
+    site = played(events[at] for at in order)
+    assert [r for r in latest(site).values() if r["status"] == "available"] == []
