@@ -124,6 +124,9 @@ class Evaluator:
             for study, series in moves.series_reached(own.study_instance_uid, uid):
                 if study == own.study_instance_uid:
                     work.closed.setdefault(series, rule)
+        if work.erased:  # of documents by the names that they came with; what they made has those of now
+            work.erased |= own.ledgers.keys()
+            work.documents |= own.ledgers.keys()
         work.study = moves.seen(own)
         work.messages += [(gone, NOWHERE) for gone in forget_carried(own, work.study)]
         self._evaluate(work, step, now_ms)

@@ -447,3 +447,16 @@ def test_a_document_is_erased_by_the_name_that_it_was_given(study: str, order: t
     )
     site = played(events[at] for at in order)
     assert [r for r in latest(site).values() if r["status"] == "available"] == []
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_an_erased_image_leaves_what_a_document_of_another_name_made(evidence: bool) -> None:
+    """The document was given another UID in its own series; what it made has that one."""
+    place = {} if evidence else {"study": "", "series": ""}
+    named = reported(document(key_images(item("3.1", **place)), sop="5.2"), 1)
+    renamed = changed(Scope(STUDY, "2.9", "5.2"), Scope(STUDY, "2.9", "5.1"))
+    events = [arrived("3.1"), named, renamed, erased(DocumentPath(STUDY, SERIES, "3.1"), 5)]
+    for order in permutations(events):
+        site = played(order)
+        assert listed(site) == []
+        assert latest(site) == {}, "each line that began has ended"
