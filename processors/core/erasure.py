@@ -317,6 +317,7 @@ def _erase_commands(study: StudyState, path: DocumentPath, until_us: int, effect
                 study.rejections[key] = kept
             study.touched_rejections = True
             effect.now_series |= study.places(path.sop_instance_uid)
+            effect.now_selections |= {each for each in study.selections if key[0] in ("", each[0])}
     superseded = study.superseded.get(path.sop_instance_uid)
     if superseded is not None and superseded.occurred_at_us <= until_us:
         del study.superseded[path.sop_instance_uid]

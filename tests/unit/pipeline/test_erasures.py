@@ -262,3 +262,18 @@ def test_a_presentation_state_that_was_erased_in_another_study_is_no_focus(order
     latest = {resource["id"]: resource for resource in resources(site.outputs)}
     assert len(latest) == 2
     assert not any("focus" in resource for resource in latest.values())
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_selection_shows_again_what_was_rejected_by_a_command_that_was_erased(
+    order: tuple[int, ...],
+) -> None:
+    """The command had no evidence: it may have meant the instance that is gone, in another series."""
+    events = (
+        selected(item("3.1"), item("3.2")),
+        reported(rejection("113038", ("", "", "3.2"))),
+        erased("3.2", series="2.5"),
+    )
+    site, _ = outcome(*(events[at] for at in order))
+    latest = {resource["id"]: resource for resource in resources(site.outputs)}
+    assert [[each["uid"] for each in r["instance"]] for r in latest.values()] == [["3.1", "3.2"]]
