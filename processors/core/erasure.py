@@ -214,25 +214,20 @@ def _erase_instance(study: StudyState, series: SeriesState, sop_instance_uid: st
         series.headers = _headers_of(series)
 
 
-def _base_of(series: SeriesState) -> SeriesHeader:
-    return series.base or next(iter(series.headers), SeriesHeader())
-
-
 def _word_of(series: SeriesState, instance: InstanceState) -> dict[SeriesHeader, Stamp]:
     """What one instance says of its series."""
     if instance.stamp is None:
         return {}
-    return series.said.get(instance.sop_instance_uid) or {_base_of(series): instance.stamp}
+    base = series.base or next(iter(series.headers), SeriesHeader())
+    return series.said.get(instance.sop_instance_uid) or {base: instance.stamp}
 
 
 def _headers_of(series: SeriesState) -> dict[SeriesHeader, Stamp]:
     """What the instances that are left say of their series."""
     layers: dict[SeriesHeader, Stamp] = {}
-    base = _base_of(series)
-    for uid, instance in series.instances.items():
-        if instance.stamp is not None:
-            for header, stamp in (series.said.get(uid) or {base: instance.stamp}).items():
-                layers[header] = max(layers.get(header, stamp), stamp)
+    for instance in series.instances.values():
+        for header, stamp in _word_of(series, instance).items():
+            layers[header] = max(layers.get(header, stamp), stamp)
     return winning_layers(layers) if layers else {}
 
 
