@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,9 +29,20 @@ _HEADINGS = (
 )
 
 
+def _number(_context: click.Context, _parameter: click.Parameter, days: float | None) -> float | None:
+    """A range lets `nan` and `inf` pass."""
+    if days is not None and not math.isfinite(days):
+        raise click.BadParameter("is no number of days")
+    return days
+
+
 @click.command(epilog="Example: imaging-reference early-closes --days 30 --target 0.5 --config site.toml")
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Only the last N days."
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_number,
+    metavar="N",
+    help="Only the last N days.",
 )
 @click.option(
     "--target",

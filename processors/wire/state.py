@@ -158,7 +158,7 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
         yield _study_row(study)
     if study.touched_rejections:
         rows = [(series, sop, titles) for (series, sop), titles in study.rejections.items()]
-        yield Row(f"{uid}|r", _encode(rows))
+        yield Row(f"{uid}|r", pack(_encode(rows)))
     if study.purged is not None and study.purged.touched:
         study.purged.touched = False
         yield Row(f"{uid}|p", encode_remnant(study.purged))
@@ -322,7 +322,7 @@ def _read_remnant(study: StudyState, _: list[str], body: bytes) -> None:
 
 
 def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:
-    study.rejections = {(series, sop): titles for series, sop, titles in _rejections(body)}
+    study.rejections = {(series, sop): titles for series, sop, titles in _rejections(unpack(body))}
 
 
 def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:

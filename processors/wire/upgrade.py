@@ -31,13 +31,16 @@ def _compressed(kind: str, body: bytes) -> bytes:
 
 
 def _unchanged(_: str, body: bytes) -> bytes:
-    """4 to 5: volumes of series and withheld documents, of which there were none. 5 to 6: when a study was
-    heard of last, which nobody noted, and what is left of purged ones.
-    """
+    """4 to 5: volumes of series and withheld documents, of which there were none."""
     return body
 
 
-_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged, 5: _unchanged}
+def _rejections_compressed(kind: str, body: bytes) -> bytes:
+    """5 to 6. Beside it: when a study was heard of last, which nobody noted; what is left of purged ones."""
+    return pack(body) if kind == "r" else body
+
+
+_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged, 5: _rejections_compressed}
 """Format → what makes the next one of a body of it."""
 
 OLDEST = min(_STEPS)

@@ -65,6 +65,7 @@ def test_no_command_shows_the_help_and_fails(call: Call) -> None:
         (["publish", "--rate", "0", "."], "--rate"),
         (["topics", "destroy"], "No such command 'destroy'"),
         (["demo", "--port", "70000"], "--port"),
+        (["early-closes", "--days", "nan"], "'--days': is no number of days"),
         (["run", "--config", "no-such-file"], "no-such-file: cannot be read: No such file or directory"),
     ],
 )
