@@ -173,7 +173,7 @@ class State(Section, frozen=True):
     """Most records read at a time; more of them only use more memory."""
     poll_ms: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """How long to wait for a batch to fill; also how soon a clock that has run out is seen."""
-    cached_instances: Annotated[int, Meta(ge=0)] = 200_000
+    cached_instances: Annotated[int, Meta(ge=0)] = 100_000
     """Instances of recently touched studies kept decoded in memory, about half a kB each. A study that is not
     among them is read from the local file when something of it comes."""
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
