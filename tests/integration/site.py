@@ -117,7 +117,11 @@ class Site:
         return sorted(seen, key=lambda each: each[:2])
 
     def committed(self, role: str, group: str = "group") -> dict[int, int]:
-        consumer = Consumer(self.kafka | {"group.id": f"{group}-{self.suffix}"})
+        return self.committed_by(f"{group}-{self.suffix}", role)
+
+    def committed_by(self, group: str, role: str) -> dict[int, int]:
+        """Partition → offset, by a group's full name."""
+        consumer = Consumer(self.kafka | {"group.id": group})
         topic = self.topic(role)
         count = len(consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions)
         asked = [TopicPartition(topic, p) for p in range(count)]

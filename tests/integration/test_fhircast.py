@@ -41,6 +41,12 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
+def is_brought(site: Site) -> bool:
+    """The sink has read all references there are."""
+    done = site.committed_by(f"{site.settings.kafka['group.id']}-sink-fhircast", "fhir")
+    return all(each.offset < done[each.partition] for each in site.read("fhir"))
+
+
 def program(site: Site, hub: Hub, *command: str) -> Program:
     own = Fhircast(url=hub.url, topic=TOPIC, timeout_s=5.0)
     kafka = {**site.settings.kafka, "session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
@@ -182,6 +188,7 @@ def test_from_the_viewer_to_the_reference_and_back(site: Site, hub: Hub) -> None
         until(
             lambda: current(site, "selection").get("changed", {}).get("status") == "available", "revised", run
         )
+        until(lambda: is_brought(site), "brought, while theirs is there", sink)
         hub.share(delete("a"))
         until(lambda: current(site, "selection")["changed"]["status"] == "entered-in-error", "withdrawn", run)
         assert [each.stop() for each in (sink, source, run)] == [0, 0, 0]
