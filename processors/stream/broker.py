@@ -21,10 +21,6 @@ from processors.stream.rights import Needs, demand
 ANSWER_S = 10.0
 """A broker that is up answers in milliseconds; the time is for name lookup and TLS."""
 
-EMBEDDED = "mockCluster"
-"""Cluster ids of librdkafka's in-process cluster begin so; it has no topic ids and no DescribeTopics."""
-
-
 TRY_S = 1.0
 
 DOOR = {
@@ -37,6 +33,13 @@ DOOR = {
 
 UNKNOWN = "?"
 """In place of an answer that did not come."""
+
+
+def is_embedded(cluster_id: str) -> bool:
+    """Whether it is librdkafka's in-process cluster, of this process or another: it has no topic ids and no
+    DescribeTopics, looks for no times, and forgets the offsets that a transaction commits.
+    """
+    return cluster_id.startswith("mockCluster")
 
 
 def admin_of(
@@ -85,7 +88,7 @@ class Cluster:
 
     def demand(self, topics: Needs, group: str = "") -> None:
         """As `rights.demand`; librdkafka's in-process cluster knows no rights."""
-        if not self.id.startswith(EMBEDDED):
+        if not is_embedded(self.id):
             # By a client of its own: one that knows a coordinator asks it on after the broker was restarted.
             demand(AdminClient(self._config, logger=LOGGER), topics, group)
 
@@ -142,7 +145,7 @@ class Cluster:
 
     def _topic_id(self, name: str) -> str:
         """Tells a topic from one of the same name made after it was deleted (KIP-516)."""
-        if self.id.startswith(EMBEDDED):
+        if is_embedded(self.id):
             return ""
         try:
             asked = self.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_S)

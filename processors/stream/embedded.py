@@ -19,13 +19,6 @@ from processors.stream.client import LOGGER
 START_S = 10.0
 
 
-def is_embedded(cluster_id: str) -> bool:
-    """Whether a client, of this process or another, is connected to such a cluster, which forgets the offsets
-    that a transaction commits.
-    """
-    return cluster_id.startswith("mockCluster")
-
-
 class EmbeddedBroker:
     """Runs in threads of this process from construction until `close`; `bootstrap` is its address."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
-from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
+from processors.stream.broker import ANSWER_S, Cluster, is_embedded
 from processors.stream.client import LOGGER, changelog_config
 from processors.stream.offsets import Offsets, Partition, told
 
@@ -23,7 +23,7 @@ class GroupLag:
     ) -> None:
         cluster = Cluster(kafka)
         counts = cluster.partitions
-        self._tells = not cluster.id.startswith(EMBEDDED)
+        self._tells = not is_embedded(cluster.id)
         self._partitions = [(topic, number) for topic in topics for number in range(counts.get(topic, 0))]
         self._offsets = Offsets(kafka)
         self._consumer = Consumer({**changelog_config(kafka, group), "group.id": group}, logger=LOGGER)

@@ -17,9 +17,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
-from processors.stream.broker import ANSWER_S
+from processors.stream.broker import ANSWER_S, is_embedded
 from processors.stream.client import LOGGER, Config, changelog_config, producer_config
-from processors.stream.embedded import is_embedded
 from processors.stream.offsets import told
 from processors.stream.portions import Outgoing, Portions
 

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.errors import Unavailable
 from processors.pipeline.records import Record
-from processors.stream.broker import ANSWER_S, EMBEDDED, Cluster
+from processors.stream.broker import ANSWER_S, Cluster, is_embedded
 from processors.stream.client import LOGGER, PARTITION_EOF, READ_AHEAD, changelog_config
 from processors.stream.offsets import Offsets, Partition, told
 from processors.stream.rights import READ, is_of_no_group, is_refusal, refused
@@ -41,7 +41,7 @@ class Scan:
 
     def __init__(self, kafka: Mapping[str, str | int | float | bool]) -> None:
         self._cluster = cluster = Cluster(kafka)
-        self._knows_times = not cluster.id.startswith(EMBEDDED)
+        self._knows_times = not is_embedded(cluster.id)
         self.partitions = cluster.partitions
         """Topic → partition count."""
         self._offsets = Offsets(kafka)
