@@ -57,9 +57,8 @@ class Ward:
             self.told["traces"] = b"".join(collector.bodies).decode("latin-1")
         self.told["headers"] = repr([seen.headers for role in _OUTPUTS for seen in site.read(role)])
         self.told["facts"] = repr([decode_fact(seen.value or b"") for seen in site.read("analytics")])
-        self.reference = next(
-            seen for seen in site.read("fhir") if MARK in (seen.value or b"").decode("utf-8", "replace")
-        )
+        latest = {seen.key: seen for seen in site.read("fhir")}
+        self.reference = next(seen for seen in latest.values() if MARK.encode() in (seen.value or b""))
 
     def program(self, *command: str, **sections: Any) -> Program:
         name = f"{'-'.join(command[:2])}-{next(self._numbers)}"
