@@ -7,6 +7,7 @@ new one; what it names no longer stays as a former content, of which a withdrawn
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from processors.core.events import (
@@ -100,9 +101,7 @@ class _Reader:
     def _copies(self, path: DocumentPath, state: DocumentState) -> Iterator[tuple[DocumentPath, _Copy]]:
         present, *earlier = state.contents
         stamps = [state.stamp, *sorted((stamp for stamp, _ in state.former.values()), reverse=True)]
-        for there in sorted(self._routes.reach(path)):
-            if there.study_instance_uid != self.own.study_instance_uid:
-                continue
+        for there in self._routes.reach(path).get(self.own.study_instance_uid, ()):
             standing = there == self._routes.end(path)
             now = (
                 self._read(present, there, gone=False)
@@ -148,7 +147,9 @@ class _Reader:
         if not paths:
             return [item]
         found = {
-            there for p in paths for there in (self._routes.reach(p) if gone else (self._routes.end(p),))
+            there
+            for p in paths
+            for there in (_everywhere(self._routes, p) if gone else (self._routes.end(p),))
         }
         return [
             item._replace(
@@ -168,7 +169,7 @@ class _Reader:
         places = {(raw, uid) for uid in self.raw.places(sop) | self._routes.places_named(raw, sop)}
         places |= {(own, uid) for uid in self.own.places(sop) | self._lay.get(sop, set())}
         paths = [DocumentPath(study, series, sop) for study, series in sorted(places)]
-        is_news = self.raw is not self.own or any(self._routes.reach(p) != {p} for p in paths)
+        is_news = self.raw is not self.own or any([*_everywhere(self._routes, p)] != [p] for p in paths)
         return paths if is_news else []
 
     def _focus(self, focus: Focus) -> list[Focus]:
@@ -178,6 +179,10 @@ class _Reader:
         paths = self._named(DocumentPath(*names, *[""] * (3 - len(names))))
         ends = sorted({self._routes.end(path) for path in paths})
         return [focus._replace(value="|".join(end[: len(names)])) for end in ends] or [focus]
+
+
+def _everywhere(routes: Routes, path: DocumentPath) -> Iterator[DocumentPath]:
+    return chain.from_iterable(routes.reach(path).values())
 
 
 def _stamp_of(said: tuple[Stamp, Document]) -> Stamp:

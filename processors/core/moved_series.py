@@ -38,9 +38,10 @@ def put_series(view: StudyState, own: StudyState, raws: Sequence[StudyState], ro
     """Put into `view` the series of `own` and what came into them from `raws`, of which it is the first."""
     incoming: dict[str, Parts] = {uid: {} for uid in sorted(_affected(own, raws, routes))}
     names: dict[str, list[SeriesState]] = {uid: [] for uid in incoming}
+    said = _said_of_patient_and_order(own) if incoming else ()
     for raw in raws:
         for series in raw.series.values():
-            _take(own, raw, series, routes, incoming, names)
+            _take(own, raw, series, () if raw is own else said, routes, incoming, names)
     view.series = {uid: series for uid, series in own.series.items() if uid not in incoming}
     for uid, parts in incoming.items():
         if parts or uid in own.series:
@@ -70,16 +71,15 @@ def _take(
     own: StudyState,
     raw: StudyState,
     series: SeriesState,
+    unsaid: tuple[str, ...],
     routes: Routes,
     incoming: dict[str, Parts],
     names: dict[str, list[SeriesState]],
 ) -> None:
-    """What this series, of whichever study, has for those of `own`."""
+    """What this series, of whichever study, has for those of `own`; its headers less the fields `unsaid`."""
     study, uid = raw.study_instance_uid, series.series_instance_uid
-    reached = {there for of, there in routes.series_reached(study, uid) if of == own.study_instance_uid}
-    if reached.isdisjoint(incoming):
+    if incoming.keys().isdisjoint(routes.series_reached(study, uid).get(own.study_instance_uid, ())):
         return
-    unsaid = () if raw is own else _said_of_patient_and_order(own)
     for there, sop, part in _parts(raw, series, own.study_instance_uid, routes, unsaid):
         incoming[there].setdefault(sop, []).append(part)
     end = routes.end(DocumentPath(study, uid, ""))
@@ -89,12 +89,12 @@ def _take(
 
 def _affected(own: StudyState, raws: Sequence[StudyState], routes: Routes) -> set[str]:
     """Series of the study that anything came into or left."""
-    found = set()
+    found = set[str]()
     for raw in raws:
         for uid in raw.series:
-            reached = routes.series_reached(raw.study_instance_uid, uid)
-            if len(reached) > 1 or routes.touches(raw.study_instance_uid, uid):
-                found |= {series for of, series in reached if of == own.study_instance_uid}
+            if routes.touches(raw.study_instance_uid, uid):
+                reached = routes.series_reached(raw.study_instance_uid, uid)
+                found |= reached.get(own.study_instance_uid, set())
     return found
 
 
@@ -113,13 +113,15 @@ def _parts(
         if not sop:  # it was erased
             continue
         path = DocumentPath(raw.study_instance_uid, series.series_instance_uid, sop)
+        reached = routes.reach(path).get(study)
+        if reached is None:
+            continue
         end, changes = routes.way(path)
         changed_at_us = changes[0].stamp.occurred_at_us if changes else None
         headers = _told(_headers(series, instance), unsaid)
-        for there in sorted(routes.reach(path)):
-            if there.study_instance_uid == study:
-                part = _Part(there == end, instance, headers, changed_at_us)
-                yield there.series_instance_uid, there.sop_instance_uid, part
+        for there in reached:
+            part = _Part(there == end, instance, headers, changed_at_us)
+            yield there.series_instance_uid, there.sop_instance_uid, part
 
 
 def _headers(series: SeriesState, instance: InstanceState) -> Mapping[SeriesHeader, Stamp]:

@@ -132,18 +132,19 @@ def _put_selections(view: StudyState, own: StudyState, raws: Sequence[StudyState
             if state.stamp is None and state.withdrawn is None:  # only what was published of another's
                 continue
             path = DocumentPath(raw.study_instance_uid, series, "")
-            for there in routes.reach(path):
-                if there.study_instance_uid == view.study_instance_uid:
-                    stands, read = _read(state, there, raw, routes)
-                    key = (there.series_instance_uid, source, selection_id)
-                    parts.setdefault(key, []).append((stands and there == routes.end(path), read))
+            for there in routes.reach(path).get(view.study_instance_uid, ()):
+                stands, read = _read(state, there, raw, routes)
+                key = (there.series_instance_uid, source, selection_id)
+                parts.setdefault(key, []).append((stands and there == routes.end(path), read))
+    moved = set[tuple[str, ...]]()
     for key, found in parts.items():
         standing = [state for is_here, state in found if is_here]
         if not standing:
-            view.moved = {*view.moved, key}
+            moved.add(key)
         view.selections[key] = _joined(standing or [state for _, state in found])
         held = own.selections.get(key)
         view.selections[key].published = held.published if held else None
+    view.moved = view.moved | moved
 
 
 def _read(

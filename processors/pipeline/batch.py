@@ -6,7 +6,7 @@ one partition, and the commonest outcome is one number: all are on the way of ev
 
 from __future__ import annotations
 
-from processors.core.events import Document
+from processors.core.events import Document, Stamp
 from processors.core.instances import NEVER
 from processors.core.study import APPLIED, Disposition, Effect, Place
 from processors.pipeline.evaluation import Work
@@ -22,6 +22,7 @@ SKEW_MS = 60_000
 class Batch:
     __slots__ = (
         "arrived",
+        "changes",
         "high_ms",
         "now_ms",
         "offset",
@@ -40,6 +41,8 @@ class Batch:
         """By study UID."""
         self.arrived: list[tuple[Record, Work, Document, Disposition]] = []
         """Documents, whose disposition evaluation decides."""
+        self.changes: dict[Home, dict[str, tuple[Stamp, int]]] = {}
+        """Home → prior study of changed UIDs → the latest of their stamps and input times, ms."""
         self.waiting: list[Record] = []
         """Of arrivals that are not folded yet, all of this place."""
         self.plain = 0

@@ -33,7 +33,7 @@ class Columns:
         self._intake_topic = intake_topic
 
     def take_all(self, records: Iterable[Record], batch: Batch) -> None:
-        """Fold or forward them, in order."""
+        """Fold or forward them, in order; they are all of the step."""
         portion = Portion(record_of)
         for record in records:
             topic, partition, _, _, _, value, headers = record
@@ -48,6 +48,7 @@ class Columns:
             self._one.take(record, batch)
         if batch.waiting:
             self._fold_waiting(portion, batch)
+        self._one.end(batch)
 
     def _fold_waiting(self, portion: Portion, batch: Batch) -> Portion:
         """Fold the arrivals that wait, by study and series; returns an empty portion."""

@@ -121,9 +121,8 @@ class Evaluator:
             self._evaluate(work, step, now_ms)
             return
         for uid, rule in list(work.closed.items()):
-            for study, series in moves.series_reached(own.study_instance_uid, uid):
-                if study == own.study_instance_uid:
-                    work.closed.setdefault(series, rule)
+            for series in moves.series_reached(own.study_instance_uid, uid)[own.study_instance_uid]:
+                work.closed.setdefault(series, rule)
         if work.erased:  # of documents by the names that they came with; what they made has those of now
             work.erased |= own.ledgers.keys()
             work.documents |= own.ledgers.keys()

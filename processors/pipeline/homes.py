@@ -94,6 +94,7 @@ class Home:
             self._weight += size - self._sizes.get(uid, 0)
             self._sizes[uid] = size
         self._uncommitted.clear()
+        self.moves.let_go()
         self.clock.commit()
         while self._weight > instances and len(self._studies) > 1:
             uid, _ = self._studies.popitem(last=False)

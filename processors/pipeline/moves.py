@@ -8,14 +8,15 @@ study that no change concerns costs a look at a flag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from processors.avro.envelope import decode_state
 from processors.core.corrections import StudyTold, UidChanged
 from processors.core.events import DocumentPath, Stamp
 from processors.core.moved_study import seen
 from processors.core.study import StudyState
-from processors.core.uid_changes import Routes
+from processors.core.uid_changes import Routes, spread
 from processors.pipeline.entries import entry_of
 from processors.pipeline.ports import StateStore
 from processors.pipeline.records import StateEntry
@@ -37,33 +38,28 @@ class Moves:
         self._home = home
         self._store = store
         self._routes = Routes(self._changes, self._priors)
-        self._upstream: dict[str, frozenset[str]] = {}
+        self._known_priors: dict[str, list[str]] = {}
+        self._others: dict[str, StudyState] = {}
+        """Studies as their homes told them; something of one may have come into many."""
         self._any: bool | None = None
         """Whether any UID was ever changed; None: not yet asked."""
 
     def concern(self, study_instance_uid: str) -> bool:
         """Whether anything of the study may lie elsewhere, or anything of another one in it."""
         if self._any is None:
-            self._any = any(True for _ in self._store.scan(rows.CHANGES))
-        if not self._any:
-            return False
-        return bool(self._routes.of_study(study_instance_uid)) or len(self.upstream(study_instance_uid)) > 1
+            first = self._store.first_key(rows.CHANGES)
+            self._any = first is not None and first.startswith(rows.CHANGES)
+        return self._any and (
+            self._routes.concern(study_instance_uid) or bool(self._priors(study_instance_uid))
+        )
 
-    def upstream(self, study_instance_uid: str) -> frozenset[str]:
-        """The study and all from which anything ever came into it."""
-        known = self._upstream.get(study_instance_uid)
-        if known is None:
-            found, unread = {study_instance_uid}, [study_instance_uid]
-            while unread:
-                for prior in set(self._priors(unread.pop())) - found:
-                    found.add(prior)
-                    unread.append(prior)
-            known = self._upstream[study_instance_uid] = frozenset(found)
-        return known
+    def upstream(self, study_instance_uids: Iterable[str]) -> set[str]:
+        """These studies and all from which anything ever came into one of them."""
+        return spread(study_instance_uids, self._priors)
 
-    def downstream(self, study_instance_uid: str) -> set[str]:
-        """The study and all in which anything of it may lie."""
-        return self._routes.studies_reached(study_instance_uid)
+    def downstream(self, study_instance_uids: Iterable[str]) -> set[str]:
+        """These studies and all in which anything of one of them may lie."""
+        return self._routes.studies_reached(study_instance_uids)
 
     def kindred(self, study_instance_uid: str) -> set[str]:
         """Every study whose instances may have names in this one, or those have names in, itself included."""
@@ -73,8 +69,10 @@ class Moves:
         """Every name that an instance has or ever had."""
         return self._routes.names(path)
 
-    def series_reached(self, study_instance_uid: str, series_instance_uid: str) -> set[tuple[str, str]]:
-        """(study, series) in which anything of this series may lie."""
+    def series_reached(
+        self, study_instance_uid: str, series_instance_uid: str
+    ) -> Mapping[str, AbstractSet[str]]:
+        """Study → its series in which anything of this one may lie."""
         return self._routes.series_reached(study_instance_uid, series_instance_uid)
 
     def fold(self, event: UidChanged) -> list[StateEntry]:
@@ -95,6 +93,7 @@ class Moves:
         """Keep what the home of a study told of it: (entries, keys there of those that say something new)."""
         prefix = rows.told_of(event.origin)
         entries, changed = [], []
+        self._others.pop(event.origin, None)
         for key, value in event.entries:
             known = self._store.get(prefix + key)
             if known == value:
@@ -107,7 +106,8 @@ class Moves:
 
     def seen(self, study: StudyState) -> StudyState:
         """The study with what lies in it now."""
-        others = sorted(self.upstream(study.study_instance_uid) - {study.study_instance_uid})
+        uid = study.study_instance_uid
+        others = sorted(self.upstream([uid]) - {uid})
         return seen(study, [self._told(other) for other in others], self._routes)
 
     def telling(
@@ -135,16 +135,29 @@ class Moves:
     def forget(self) -> None:
         """What was looked up may have changed."""
         self._routes = Routes(self._changes, self._priors)
-        self._upstream.clear()
+        self._known_priors.clear()
         self._any = None
+        self.let_go()
+
+    def let_go(self) -> None:
+        """What was read or worked out for a step, until it is needed again."""
+        self._others.clear()
+        self._routes.let_go()
 
     def _told(self, study_instance_uid: str) -> StudyState:
-        prefix = rows.told_of(study_instance_uid)
-        found = self._store.scan(prefix)
-        return study_from(study_instance_uid, ((k[len(prefix) :], decode_state(v).body) for k, v in found))
+        known = self._others.get(study_instance_uid)
+        if known is None:
+            prefix = rows.told_of(study_instance_uid)
+            found = ((k[len(prefix) :], decode_state(v).body) for k, v in self._store.scan(prefix))
+            known = self._others[study_instance_uid] = study_from(study_instance_uid, found)
+        return known
 
     def _priors(self, study_instance_uid: str) -> list[str]:
-        return [rows.last_of(key) for key, _ in self._store.scan(rows.upstream_of(study_instance_uid))]
+        known = self._known_priors.get(study_instance_uid)
+        if known is None:
+            found = self._store.scan(rows.upstream_of(study_instance_uid))
+            known = self._known_priors[study_instance_uid] = [rows.last_of(key) for key, _ in found]
+        return known
 
     def _changes(self, study_instance_uid: str) -> list[UidChanged]:
         found = self._store.scan(rows.changes_of(study_instance_uid))

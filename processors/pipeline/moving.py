@@ -7,6 +7,7 @@ there; whoever has a study that it concerns looks at it again, and the home of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from processors.core.completeness import move_clock
 from processors.core.corrections import ErasuresTold, StudyTold, UidChanged
@@ -39,35 +40,41 @@ class Moving:
         self._completeness = completeness
 
     def change(self, event: UidChanged) -> Disposition:
-        """Fold a change; every study here that it concerns is looked at again. PURGED: what was purged stays
-        as it is.
-        """
-        home = self._home
-        entries = home.moves.fold(event)
+        """Fold a change, `look_again` follows. PURGED: what was purged stays as it is."""
+        entries = self._home.moves.fold(event)
         if not entries:
             return DUPLICATE
         self._batch.step.entries += entries
-        prior = event.prior.study_instance_uid
-        present = event.present.study_instance_uid
-        purged = [work for work in self._works({prior, present}) if work.study.purged is not None]
-        upstream = home.moves.upstream(prior)
-        for work in self._works(upstream | home.moves.downstream(prior)):
-            work.everything = True
-            work.tell_whole |= work.study.study_instance_uid in upstream
-            self._open(work, home.moves.seen(work.study).series)
-        kindred = home.moves.kindred(prior)
-        for work in self._works(kindred):
-            self._erase(work, kindred - {work.study.study_instance_uid}, event.stamp)
+        prior, present = event.prior.study_instance_uid, event.present.study_instance_uid
+        changes = self._batch.changes.setdefault(self._home, {})
+        stamp, at_ms = changes.get(prior, (event.stamp, self._at_ms))
+        changes[prior] = max(stamp, event.stamp), max(at_ms, self._at_ms)
+        purged = False
+        for work in self._works({prior, present}):
+            work.study.names = self._home.moves.names
+            purged = purged or work.study.purged is not None
         return PURGED if purged else APPLIED
 
-    def _erase(self, work: Work, others: Iterable[str], stamp: Stamp) -> None:
+    def look_again(self, priors: Iterable[str], kindred: AbstractSet[str], stamp: Stamp) -> None:
+        """Every study here that changes of what lay in `priors` concern; `kindred` of all of them."""
+        moves = self._home.moves
+        upstream = moves.upstream(priors)
+        for work in self._works(upstream | moves.downstream(priors)):
+            work.everything = True
+            work.tell_whole |= work.study.study_instance_uid in upstream
+            self._open(work, moves.seen(work.study).series)
+        for work in self._works(kindred):
+            self._erase(work, kindred, stamp)
+
+    def _erase(self, work: Work, kindred: AbstractSet[str], stamp: Stamp) -> None:
         """What was erased under one name must go under the others that are known only now."""
         study = work.study
         study.names = self._home.moves.names
         if study.erased:
             work.note(sweep(study, stamp), NOWHERE)
             erased = tuple(study.erased.items())
-            work.messages += [(ErasuresTold(other, erased, stamp), NOWHERE) for other in sorted(others)]
+            others = sorted(kindred - {study.study_instance_uid})
+            work.messages += [(ErasuresTold(other, erased, stamp), NOWHERE) for other in others]
 
     def keep(self, event: StudyTold) -> Disposition:
         """Keep what another home, or this one, told of a study."""
@@ -80,16 +87,14 @@ class Moving:
         gone = {key for key, value in event.entries if value is None}
         # A document goes by erasure only, which may have been in a third study.
         is_erasure = event.partly_erased or any(kind_of(key) == "d" for key in gone.intersection(changed))
-        for work in self._works(moves.downstream(origin) - {origin}):
-            study = work.study.study_instance_uid
-            reached = {
-                place
-                for kind, *rest in parts
-                if kind in _OF_SERIES
-                for place in moves.series_reached(origin, rest[0])
-            }
-            self._open(work, sorted(series for of, series in reached if of == study))
-            work.everything |= is_erasure or any(kind not in _OF_SERIES for kind, *_ in parts)
+        is_more = is_erasure or any(kind not in _OF_SERIES for kind, *_ in parts)
+        reached: dict[str, set[str]] = {}
+        for changed_series in {rest[0] for kind, *rest in parts if kind in _OF_SERIES}:
+            for study, series in moves.series_reached(origin, changed_series).items():
+                reached.setdefault(study, set()).update(series)
+        for work in self._works(moves.downstream([origin]) - {origin}):
+            self._open(work, sorted(reached.get(work.study.study_instance_uid, ())))
+            work.everything |= is_more
             if is_erasure:
                 work.erased |= work.study.ledgers.keys()
                 work.documents |= work.study.ledgers.keys()
@@ -120,12 +125,22 @@ def told(
     study, moves = work.study, work.home.moves
     if not moves.concern(study.study_instance_uid):
         return
-    others = moves.downstream(study.study_instance_uid) - {study.study_instance_uid}
+    others = moves.downstream([study.study_instance_uid]) - {study.study_instance_uid}
     homes = sorted({home_of(other) for other in others})
     if homes:
         for event in moves.telling(study, written, work.tell_whole, now_ms):
             for home in homes:
                 yield home, event
+
+
+def look_again(batch: Batch, home_of: HomeOf, completeness: Completeness) -> None:
+    """What the changes of a step concern, once however many they are: a split of a study is one an image."""
+    for home, changes in batch.changes.items():
+        while changes:
+            kindred = home.moves.kindred(next(iter(changes)))
+            those = {prior: changes.pop(prior) for prior in kindred & changes.keys()}
+            stamp, at_ms = (max(each) for each in zip(*those.values(), strict=True))
+            Moving(batch, home, home_of, at_ms, completeness).look_again(those, kindred, stamp)
 
 
 _OF_SERIES = ("c", "h", "x")

@@ -22,7 +22,7 @@ from processors.pipeline.dispositions import PURGED, dispose_forwarded, put_asid
 from processors.pipeline.evaluation import Evaluator, Work
 from processors.pipeline.forwarding import from_intake, require_small, to_intake, trace_of
 from processors.pipeline.homes import Home
-from processors.pipeline.moving import Moving
+from processors.pipeline.moving import Moving, look_again
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Headers, Record
 from processors.pipeline.retention import Retention
@@ -130,6 +130,11 @@ class RecordFold:
         step.dispositions[APPLIED if entries else DUPLICATE] += 1
         if closes_cycle:
             step.events["merge_ignored",] += 1
+
+    def end(self, batch: Batch) -> None:
+        """No records follow in this step."""
+        if batch.changes:
+            look_again(batch, self._home_of, self._policy.completeness)
 
     def _home_of(self, study_instance_uid: str) -> int:
         return home_of(study_instance_uid, self._partitions)

@@ -77,9 +77,9 @@ def test_the_end_is_the_same_in_whatever_order_the_changes_are_known(
 
 def test_reach_has_every_name_that_readers_may_know() -> None:
     ways = routes(("1", "9", 1), ("1", "8", 2), ("9|2", "7|2", 3), ("9", "1", 4))
-    assert ways.reach(path("1|2|3")) == {path(f"{study}|2|3") for study in "1987"}
-    assert ways.series_reached("1", "2") == {(study, "2") for study in "1987"}
-    assert ways.studies_reached("8") == {"8"}
+    assert ways.reach(path("1|2|3")) == {study: [path(f"{study}|2|3")] for study in "1987"}
+    assert ways.series_reached("1", "2") == {study: {"2"} for study in "1987"}
+    assert ways.studies_reached(["8"]) == {"8"}
     assert ways.places_named("9", "3") == set()
     assert routes(("1|2|3", "1|2|4", 1)).places_named("1", "3") == {"2"}
 
