@@ -174,9 +174,6 @@ def forget_series(study: StudyState, series_instance_uid: str) -> None:
 def forget_study(study: StudyState) -> None:
     """Nothing is left of it but what corrections said of it."""
     study.patients = set()
-    if not study.rejections:
-        study.touched_rejections = False
-        study.dropped_rows.append(("r",))
     if not (study.updates or study.superseded):
         study.evaluated_as, study.touched_study = b"", False
         study.dropped_rows.append(("s",))
@@ -310,7 +307,7 @@ def _erase_commands(study: StudyState, path: DocumentPath, until_us: int, effect
             kept = {title: stamp for title, stamp in titles.items() if stamp.occurred_at_us > until_us}
             if kept:
                 study.rejections[key] = kept
-            study.touched_rejections = True
+            study.rejection_chunks.touch(key)
             effect.now_series |= study.places(path.sop_instance_uid)
             effect.now_selections |= {each for each in study.selections if key[0] in ("", each[0])}
     superseded = study.superseded.get(path.sop_instance_uid)

@@ -303,7 +303,8 @@ def _reject(study: StudyState, event: InstancesRejected, effect: Effect) -> bool
         if said is not None and event.stamp <= said:
             continue
         titles[event.title] = event.stamp
-        news = study.touched_rejections = True
+        study.rejection_chunks.touch(path[1:])
+        news = True
         places = {series_instance_uid} if series_instance_uid else set(study.places(sop_instance_uid))
         for place in places & study.series.keys():
             series = study.series[place]

@@ -126,11 +126,9 @@ def left_of(study: StudyState, namespace: UUID) -> StudyState:
     left.touched_erasures = study.touched_erasures
     left.dropped_rows = [*study.dropped_rows, *_rows_of(study)]
     left.touched_study = bool(study.updates or study.superseded)
-    left.touched_rejections = bool(study.rejections)
+    left.rejection_chunks = study.rejection_chunks
     if not left.touched_study:
         left.dropped_rows.append(("s",))
-    if not left.touched_rejections:
-        left.dropped_rows.append(("r",))
     return left
 
 

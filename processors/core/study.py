@@ -25,6 +25,7 @@ from processors.core.events import (
     SeriesHeader,
     Stamp,
 )
+from processors.core.rejection_chunks import RejectedPath, RejectionChunks
 from processors.core.remnant import Remnant
 from processors.core.series import Published, SeriesState
 
@@ -187,8 +188,9 @@ class StudyState:
         """Canonical document UID → reference id → what was published."""
         self.updates: dict[SeriesHeader, Stamp] = {}
         """From `study.updated`: above every file header."""
-        self.rejections: dict[tuple[str, str], dict[str, Stamp]] = {}
-        """(series UID or "", SOP UID) → title → latest note. Title REVOKE lifts the earlier ones."""
+        self.rejections: dict[RejectedPath, dict[str, Stamp]] = {}
+        """Path → title → latest note. Title REVOKE lifts the earlier ones."""
+        self.rejection_chunks = RejectionChunks()
         self.superseded: dict[str, Stamp] = {}
         self.erased: dict[str, int] = {}
         """Hash of an instance's path → when it was erased last, µs UTC; see `core.erasure`."""
@@ -206,7 +208,7 @@ class StudyState:
         """Digest of the patient and order under which published references were last evaluated."""
         self.patients: set[str] = set()
         """Patient ids whose merges concern this study, as the index by patient has it."""
-        self.touched_study = self.touched_rejections = False
+        self.touched_study = False
         self.touched_documents: set[DocumentPath] = set()
         self.touched_ledgers: set[str] = set()
         self.touched_selections: set[SelectionKey] = set()

@@ -5,7 +5,6 @@ count; long ones compressed), no meaning. With any change here FORMAT grows and 
 
 Keys begin with the study UID, so one range holds a study:
     <study>|s                              corrections, supersessions
-    <study>|r                              rejections
     <study>|x|<series>                     a series without its instances
     <study>|c|<series>|<chunk>             CHUNK instances
     <study>|d|<study>|<series>|<SOP>       a document
@@ -13,7 +12,8 @@ Keys begin with the study UID, so one range holds a study:
     <study>|l|<canonical SOP>              what was published of a document family
     <study>|h|<series>|<chunk>             what CHUNK instances say of their series, if not all the same
     <study>|m|<series>|<source>|<id>       a selection
-What stays of what was erased: `wire.erasure_rows`; of a study that was purged: `wire.remnant_rows`.
+Rejections: `wire.rejection_rows`. What stays of what was erased: `wire.erasure_rows`; of a study that was
+purged: `wire.remnant_rows`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
 from processors.wire.packing import pack, unpack
+from processors.wire.rejection_rows import read_rejections, rejection_rows
 from processors.wire.remnant_rows import decode_remnant, encode_remnant
 
-FORMAT = 6
+FORMAT = 7
 """Of a body; each entry says its own."""
 
 DOCUMENT_BYTES = 15 * 1024 * 1024
@@ -57,9 +58,6 @@ class _StudyRow(NamedTuple):
     patients: list[str]
     heard_day: int = -1
     purge_at_ms: int | None = None
-
-
-_RejectionRows = list[tuple[str, str, dict[str, Stamp]]]
 
 
 class _SeriesRow(NamedTuple):
@@ -113,7 +111,6 @@ class _SelectionRow(NamedTuple):
 
 
 _study = msgspec.msgpack.Decoder(_StudyRow).decode
-_rejections = msgspec.msgpack.Decoder(_RejectionRows).decode
 _series = msgspec.msgpack.Decoder(_SeriesRow).decode
 _chunk = msgspec.msgpack.Decoder(list[InstanceState]).decode
 _document = msgspec.msgpack.Decoder(_DocumentRow).decode
@@ -156,9 +153,8 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
         yield from (Row(*each) for each in erasure_rows(study))
     if study.touched_study:
         yield _study_row(study)
-    if study.touched_rejections:
-        rows = [(series, sop, titles) for (series, sop), titles in study.rejections.items()]
-        yield Row(f"{uid}|r", pack(_encode(rows)))
+    if study.rejection_chunks.touched:
+        yield from (Row(*each) for each in rejection_rows(study))
     if study.purged is not None and study.purged.touched:
         study.purged.touched = False
         yield Row(f"{uid}|p", encode_remnant(study.purged))
@@ -171,7 +167,7 @@ def touched_rows(study: StudyState) -> Iterator[Row]:
         yield Row(f"{uid}|l|{canonical}", _encode(study.ledgers[canonical]))
     for key in study.touched_selections:
         yield _selection_row(uid, key, study.selections[key])
-    study.touched_study = study.touched_rejections = False
+    study.touched_study = False
     study.touched_documents.clear()
     study.touched_ledgers.clear()
     study.touched_selections.clear()
@@ -321,10 +317,6 @@ def _read_remnant(study: StudyState, _: list[str], body: bytes) -> None:
     study.purged = decode_remnant(body)
 
 
-def _read_rejections(study: StudyState, _: list[str], body: bytes) -> None:
-    study.rejections = {(series, sop): titles for series, sop, titles in _rejections(unpack(body))}
-
-
 def _read_series(study: StudyState, rest: list[str], body: bytes) -> None:
     row, series = _series(body), study.open_series(rest[0])
     series.headers, series.base = dict(row.headers), row.base
@@ -386,7 +378,7 @@ def _read_selection(study: StudyState, rest: list[str], body: bytes) -> None:
 
 _READ: dict[str, Callable[[StudyState, list[str], bytes], None]] = {
     "s": _read_study,
-    "r": _read_rejections,
+    "r": read_rejections,
     "p": _read_remnant,
     "x": _read_series,
     "h": _read_said,

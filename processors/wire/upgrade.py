@@ -40,7 +40,17 @@ def _rejections_compressed(kind: str, body: bytes) -> bytes:
     return pack(body) if kind == "r" else body
 
 
-_STEPS: dict[int, Callable[[str, bytes], bytes]] = {3: _compressed, 4: _unchanged, 5: _rejections_compressed}
+def _in_chunks(_: str, body: bytes) -> bytes:
+    """6 to 7: rejections lie in chunks; the one entry of before is read as it is (`wire.rejection_rows`)."""
+    return body
+
+
+_STEPS: dict[int, Callable[[str, bytes], bytes]] = {
+    3: _compressed,
+    4: _unchanged,
+    5: _rejections_compressed,
+    6: _in_chunks,
+}
 """Format → what makes the next one of a body of it."""
 
 OLDEST = min(_STEPS)

@@ -252,7 +252,7 @@ def test_corrections_outlive_the_purge() -> None:
         updated(5, SeriesHeader(patient_id="P9")),
         reported(rejection("113037", (STUDY, SERIES, "3.1")), 5),
     )
-    assert keys(site) == [f"{STUDY}|p", f"{STUDY}|r", f"{STUDY}|s"]
+    assert keys(site) == [f"{STUDY}|p", f"{STUDY}|r|000000", f"{STUDY}|s"]
     site.member.restart()
     outputs = site.tell(reported(document(key_images(item("3.1"), item("3.3")), sop="5.2"), 9))
     (made,) = resources(outputs)

@@ -5,12 +5,24 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from processors.core.corrections import AnyEvent
+from processors.core.corrections import AnyEvent, InstanceErased
+from processors.core.events import InstancesRejected
 from processors.core.folding import fold
 from processors.core.series import CHUNK, Published
 from processors.core.study import StudyState
 from processors.wire.state import Row, kind_of, prefix_of, study_from, study_of, touched_rows
-from tests.builders.events import STUDY, arrived, deleted, document, item, key_images, reported, selected
+from tests.builders.events import (
+    SERIES,
+    STUDY,
+    arrived,
+    deleted,
+    document,
+    item,
+    key_images,
+    reported,
+    selected,
+    stamp,
+)
 from tests.property.events import STUDIES, histories
 
 Rows = dict[str, Row]
@@ -18,7 +30,8 @@ Rows = dict[str, Row]
 
 def rows_of_everything(study: StudyState) -> Rows:
     """Every row, whatever was touched; numbers that only grow the next fact are left out."""
-    study.touched_study = study.touched_rejections = True
+    study.touched_study = True
+    study.rejection_chunks.touched = set(study.rejection_chunks.paths)
     study.touched_documents = set(study.documents)
     study.touched_ledgers = set(study.ledgers)
     study.touched_selections = set(study.selections)
@@ -94,6 +107,29 @@ def test_an_arrival_writes_its_chunk_and_its_series() -> None:
     fold(study, arrived("3.0", 9), (("t", 0), 999))
     assert sorted(row.key for row in touched_rows(study)) == ["1.1|c|2.1|000000", "1.1|x|2.1"]
     assert list(touched_rows(study)) == []
+
+
+def test_a_note_writes_the_rejections_of_its_chunk() -> None:
+    study = StudyState(STUDY)
+    for number in range(3 * CHUNK):
+        fold(study, rejected(f"3.{number}"), (("t", 0), number))
+    keys = [f"1.1|r|00000{chunk}" for chunk in range(4)]
+    assert [row.key for row in touched_rows(study)] == keys[:3]
+    fold(study, rejected("3.0", at_s=9), (("t", 0), 998))
+    fold(study, rejected("3.new"), (("t", 0), 999))
+    assert [row.key for row in touched_rows(study)] == [keys[0], keys[3]]
+
+
+def rejected(sop: str, at_s: int = 1) -> InstancesRejected:
+    return InstancesRejected(STUDY, "113037", ((SERIES, sop),), stamp(at_s))
+
+
+def test_a_chunk_of_which_all_was_erased_goes() -> None:
+    study = StudyState(STUDY)
+    fold(study, rejected("3.1"), (("t", 0), 0))
+    assert [row.body is None for row in touched_rows(study)] == [False]
+    fold(study, InstanceErased(STUDY, SERIES, "3.1", stamp(5, removal=True)), (("t", 0), 1))
+    assert {row.key: row.body for row in touched_rows(study)}["1.1|r|000000"] is None
 
 
 @pytest.mark.parametrize("selection_id", ["s|1", "a%7Cb", "%", "ü/ "])
