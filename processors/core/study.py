@@ -173,6 +173,7 @@ class StudyState:
     heard_day = -1
     """Day since 1970 of its latest record, by the input's time; noted only where studies are purged."""
     purge_at_ms: int | None = None
+    touched_study = False
     names: Callable[[DocumentPath], AbstractSet[DocumentPath]] | None = None
     """Every name that an instance has or had, in whichever study; None: the one under which it is known."""
     moved: AbstractSet[tuple[str, ...]] = frozenset()
@@ -208,7 +209,6 @@ class StudyState:
         """Digest of the patient and order under which published references were last evaluated."""
         self.patients: set[str] = set()
         """Patient ids whose merges concern this study, as the index by patient has it."""
-        self.touched_study = False
         self.touched_documents: set[DocumentPath] = set()
         self.touched_ledgers: set[str] = set()
         self.touched_selections: set[SelectionKey] = set()
