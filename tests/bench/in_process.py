@@ -35,6 +35,7 @@ def cost_us(load: Load) -> float:
         began = time.process_time()
         for start in range(0, len(records), BATCH):
             published += _published(pipeline.process(records[start : start + BATCH], end_ms))
+            published += _published(pipeline.tick(end_ms))
             store.commit(start)
             pipeline.committed()
         while pipeline.next_due_ms() is not None:
