@@ -23,9 +23,6 @@ from processors.settings import Settings
 from processors.stream.registries import registry_of
 from processors.stream.store import SqliteStore, path_of
 
-BATCH_BYTES = 64 * 1024 * 1024
-"""Of values that are folded in one step, if `state.batch_records` are not enough."""
-
 _NAMES = (b"patient.merged", b"patient.unmerged", b"uid.changed", b"instance.erased", b"study.updated")
 """In the bytes of each event that tells of more than the images it comes with, in whatever encoding."""
 _FAR_REACHING = (PatientMerged, PatientUnmerged, UidChanged, InstanceErased, StudyUpdated)
@@ -106,11 +103,11 @@ class Shadow:
 
     def _batches(self, records: Iterable[Record]) -> Iterator[list[Record]]:
         batch: list[Record] = []
-        held = 0
+        held, most = 0, self._settings.state
         for record in records:
             batch.append(record)
             held += len(record.value or b"")
-            if len(batch) >= self._settings.state.batch_records or held >= BATCH_BYTES:
+            if len(batch) >= most.batch_records or held >= most.batch_bytes:
                 yield batch
                 batch, held = [], 0
         if batch:

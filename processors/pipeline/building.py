@@ -15,7 +15,7 @@ from processors.errors import SettingsError
 from processors.fhir.skeleton import prepare
 from processors.pipeline.claim_checks import ClaimChecks
 from processors.pipeline.decode import Decoder
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.pipeline.web_documents import WebDocuments
 from processors.settings import Settings
 
@@ -48,14 +48,14 @@ def pipeline_of(
     Raises SettingsError if the pseudonym key cannot be read.
     """
     prepare()
-    policy = settings.policy()
+    policy, state = settings.policy(), settings.state
     return Pipeline(
         policy if purges else replace(policy, retention_days=0),
         decoder_of(settings, registry),
         partitions,
         settings.topics.intake,
         _pseudonym_key(settings.analytics.pseudonym_key_file),
-        settings.state.cached_instances,
+        Limits(state.cached_instances, state.closing_clocks, state.closing_instances),
         fact_framing,
     )
 

@@ -10,6 +10,7 @@ meaning is `core`'s. `assemble`, the tests and the demo run this same class over
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from processors.avro.facts import SINGLE_OBJECT, FactFraming
 from processors.core.policy import Policy
@@ -32,16 +33,16 @@ from processors.wire import state as rows
 from processors.wire.patient_rows import WAITING
 from processors.wire.remnant_rows import RETENTION
 
-DUE_AT_ONCE = 1_000
-"""Clocks that one tick ends in a home. More makes transactions of many seconds after an outage."""
-
-INSTANCES_AT_ONCE = 100_000
-"""Of the studies whose clocks one tick ends: all of them are in memory with what is published of them, some
-three quarters of a kB each. Fewer make ticks of a single large study each.
-"""
-
 FOREVER = 2**62
 """A home's clock at the end of all input, ms."""
+
+
+class Limits(NamedTuple):
+    """What bounds a member's memory and its transactions; `settings.State` says each one's reason."""
+
+    cached_instances: int
+    closing_clocks: int
+    closing_instances: int
 
 
 class Pipeline:
@@ -49,7 +50,7 @@ class Pipeline:
 
     `partitions` is the intake topic's count. Between two commits everything touched stays in memory; the
     runner calls `committed` or `rolled_back` once the transaction, and the stores, did the same. Of committed
-    studies, as many stay as have `cached_instances` in all.
+    studies, as many stay as have `limits.cached_instances` in all.
     """
 
     def __init__(
@@ -59,14 +60,14 @@ class Pipeline:
         partitions: int,
         intake_topic: str,
         pseudonym_key: bytes,
-        cached_instances: int,
+        limits: Limits,
         fact_framing: FactFraming = SINGLE_OBJECT,
     ) -> None:
         self._policy = policy
         self._partitions = partitions
         self._intake_topic = intake_topic
         self._evaluator = Evaluator(policy, Publisher(pseudonym_key, release_of(policy), fact_framing))
-        self._cached_instances = cached_instances
+        self._limits = limits
         self._homes: dict[int, Home] = {}
         self._retention = Retention(policy)
         one = RecordFold(
@@ -122,7 +123,7 @@ class Pipeline:
     def committed(self) -> None:
         """What was folded is lasting; cold studies may leave the memory."""
         for home in self._homes.values():
-            home.commit(self._cached_instances // len(self._homes))
+            home.commit(self._limits.cached_instances // len(self._homes))
 
     def rolled_back(self) -> None:
         """Everything since the last commit will be read again."""
@@ -132,16 +133,16 @@ class Pipeline:
     # ---- the end of a step -----------------------------------------------------------------------------
 
     def _close_due(self, now_ms: int, clocks: dict[int, int]) -> Step:
-        step = Step()
+        step, most = Step(), self._limits
         instances = 0
         for number, clock_ms in clocks.items():
             home = self._homes[number]
             step.entries += self._retention.check(home, now_ms)
             works: dict[str, Work] = {}
             purges = 0
-            for key, _ in home.store.due(clock_ms, DUE_AT_ONCE):
+            for key, _ in home.store.due(clock_ms, most.closing_clocks):
                 purges += is_purge(key)
-                if instances < INSTANCES_AT_ONCE and (not is_purge(key) or purges <= PURGES_AT_ONCE):
+                if instances < most.closing_instances and (not is_purge(key) or purges <= PURGES_AT_ONCE):
                     instances += self._close(key, home, works, clock_ms, step, now_ms)
             self._finish(works.values(), step, now_ms)
         return step
@@ -156,7 +157,7 @@ class Pipeline:
         uids: list[str] = [rows.study_of(key)]
         entries: list[StateEntry] = []
         if is_merge:
-            uids, entries = home.patients.waiting_studies(key, DUE_AT_ONCE - len(works))
+            uids, entries = home.patients.waiting_studies(key, self._limits.closing_clocks - len(works))
         elif key == RETENTION:
             uids, entries = self._retention.walk(home, now_ms)
         step.entries += entries

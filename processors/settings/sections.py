@@ -171,11 +171,20 @@ class State(Section, frozen=True):
     broker more, longer delays every reader."""
     batch_records: Annotated[int, Meta(ge=1, le=100_000)] = 5_000
     """Most records read at a time; more of them only use more memory."""
+    batch_bytes: Annotated[int, Meta(ge=1_048_576, le=1_073_741_824)] = 33_554_432
+    """About as much is read at a time at most, and as much is fetched meanwhile: thousands of images, or two
+    of the largest reports."""
     poll_ms: Annotated[int, Meta(ge=1, le=1_000)] = 50
     """How long to wait for a batch to fill; also how soon a clock that has run out is seen."""
     cached_instances: Annotated[int, Meta(ge=0)] = 100_000
     """Instances of recently touched studies kept decoded in memory, about half a kB each. A study that is not
     among them is read from the local file when something of it comes."""
+    closing_clocks: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
+    """Most clocks of a home that end in one transaction. More make transactions of many seconds after an
+    outage, fewer more of them."""
+    closing_instances: Annotated[int, Meta(ge=1)] = 100_000
+    """No further study is closed in a transaction whose studies have so many: all are in memory with what is
+    published of them, some three quarters of a kB an instance."""
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     """A study of which nothing was heard for so long, by the time of the records, leaves the state within two
     more days; 0: never. Its references stay as they are, for good: whatever would change one later is put

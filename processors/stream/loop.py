@@ -72,7 +72,7 @@ class Loop:
         self._slice_s = SLICE_S
         interval_ms = int(wiring.kafka.get("max.poll.interval.ms", MAX_POLL_INTERVAL_MS))
         self._turn_s = interval_ms / 1000 / TURNS_A_POLL_INTERVAL
-        self._appetite = Appetite(wiring.poll_records)
+        self._appetite = Appetite(wiring.poll_records, wiring.poll_bytes)
         self._commits = Commits(wiring.commit_interval_ms / 1000, wiring.poll_ms / 1000)
         self._tick_at = 0.0
         self._aborted_in_a_row = 0

@@ -23,11 +23,6 @@ TURNS_A_POLL_INTERVAL = 10
 """The group gives up a member that does not poll for `max.poll.interval.ms`; a turn takes at most one part in
 so many, and what its last record and the commit take beyond it."""
 
-
-BITE_BYTES = 32 * 1024 * 1024
-"""Of records folded in one turn: all of them are in memory, and as much is fetched meanwhile. Thousands of
-images are a few MiB, two reports may be that much."""
-
 _value = itemgetter(Record._fields.index("value"))
 
 BEHIND_S = 0.5
@@ -55,12 +50,12 @@ class Slice:
 
 
 class Appetite:
-    """How many records to poll: those that a turn got through, of no more than about BITE_BYTES, and
+    """How many records to poll: those that a turn got through, of no more than about `most_bytes`, and
     cautiously more again.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
         self.records = most
 
     def note(self, folded: int, polled: Sequence[Record]) -> None:
@@ -68,8 +63,8 @@ class Appetite:
         size = sum(map(len, filter(None, map(_value, polled))))
         if folded < len(polled):
             self.records = max(1, folded)
-        elif size > BITE_BYTES:
-            self.records = max(1, len(polled) * BITE_BYTES // size)
+        elif size > self._most_bytes:
+            self.records = max(1, len(polled) * self._most_bytes // size)
         else:
             self.records = min(self._most, self.records * 2)
 

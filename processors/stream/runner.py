@@ -134,6 +134,7 @@ def wiring_of(settings: Settings, worker: int, steps: Callable[[str], None] = no
         upgrade=as_of_now,
         commit_interval_ms=state.commit_interval_ms,
         poll_records=state.batch_records,
+        poll_bytes=state.batch_bytes,
         poll_ms=state.poll_ms,
         steps=steps,
         tracer=_tracer(settings, member),

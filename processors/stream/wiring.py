@@ -88,6 +88,7 @@ class Wiring:
     """Partition count of the intake → the topology."""
     commit_interval_ms: int = 100
     poll_records: int = 5_000
+    poll_bytes: int = 33_554_432
     poll_ms: int = 50
     steps: Callable[[str], None] = no_steps
     tracer: Tracer | None = None

@@ -18,7 +18,7 @@ from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, OutputTopic, Record
 from processors.pipeline.regrouping import regrouped
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.wire.json_text import load
 from tests.property.events import DAY_US, INTAKE, PARTITIONS, SOURCES, record_of
 
@@ -48,7 +48,12 @@ policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT, IN_SPACE))
 def member(policy: Policy, decoder: Decoder | None = None, partitions: int = PARTITIONS) -> MemoryMember:
     """Forgets every study at once, so that each step reads its state from the store."""
     decoder = decoder or Decoder(ReadingPolicy())
-    return MemoryMember(lambda: Pipeline(policy, decoder, partitions, INTAKE, b"", 0), partitions, INTAKE)
+    limits = Limits(0, 1_000, 100_000)
+    return MemoryMember(
+        lambda: Pipeline(policy, decoder, partitions, INTAKE, b"", limits),
+        partitions,
+        INTAKE,
+    )
 
 
 def latest(outputs: list[OutputRecord]) -> tuple[References, References]:

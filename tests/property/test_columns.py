@@ -14,7 +14,7 @@ from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
 from processors.pipeline.records import OutputRecord, Record
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.wire.state import prefix_of, study_from
 from tests.property.runs import latest
 
@@ -90,7 +90,8 @@ def records(chosen: list[tuple[bytes, int]]) -> list[Record]:
 
 def member() -> MemoryMember:
     decoder = Decoder(ReadingPolicy())
-    return MemoryMember(lambda: Pipeline(Policy(), decoder, 1, "intake", b"", 0), 1, "intake")
+    limits = Limits(0, 1_000, 100_000)
+    return MemoryMember(lambda: Pipeline(Policy(), decoder, 1, "intake", b"", limits), 1, "intake")
 
 
 def by_key(outputs: list[OutputRecord]) -> dict[object, list[OutputRecord]]:

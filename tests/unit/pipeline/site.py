@@ -19,11 +19,12 @@ from processors.pipeline.memory import MemoryMember
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import Headers, OutputRecord, OutputTopic, Record
 from processors.pipeline.regrouping import regrouped
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.wire.json_text import load
 from processors.wire.messages import FORMAT, pack
 
 PARTITIONS = 4
+LIMITS = Limits(cached_instances=1_000, closing_clocks=1_000, closing_instances=100_000)
 INSTANCES, REPORTS, INTAKE = "dicom-instances", "dicom-reports", "imaging-reference-intake"
 STUDY, SERIES = "2.999.1", "2.999.1.2"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -65,9 +66,15 @@ def image(number: int = 1, at: str = "10:00:00", expected: int | None = None, **
 class Site:
     """Every partition is at its end whenever time passes, but for those in `behind`."""
 
-    def __init__(self, policy: Policy | None = None, key: bytes = b"", partitions: int = PARTITIONS) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        key: bytes = b"",
+        partitions: int = PARTITIONS,
+        limits: Limits = LIMITS,
+    ) -> None:
         policy = policy or Policy()
-        self._policy = policy
+        self._policy, self._limits = policy, limits
         self._key = key
         self.partitions = partitions
         self.member = self._member()
@@ -77,10 +84,11 @@ class Site:
         self._offsets: Counter[tuple[str, int]] = Counter()
 
     def _member(self) -> MemoryMember:
-        decoder, partitions = Decoder(ReadingPolicy()), self.partitions
-        return MemoryMember(
-            lambda: Pipeline(self._policy, decoder, partitions, INTAKE, self._key, 1_000), partitions, INTAKE
-        )
+        return MemoryMember(self._pipeline, self.partitions, INTAKE)
+
+    def _pipeline(self) -> Pipeline:
+        decoder = Decoder(ReadingPolicy())
+        return Pipeline(self._policy, decoder, self.partitions, INTAKE, self._key, self._limits)
 
     def regroup(self, partitions: int) -> None:
         """From now on with so many partitions of the intake, and the same state."""

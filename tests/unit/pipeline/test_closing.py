@@ -7,10 +7,10 @@ from itertools import pairwise, permutations
 import pytest
 
 from processors.core.policy import Completeness, CompletenessOverride, Policy
-from processors.pipeline import topology
 from processors.pipeline.partitioning import home_of
 from tests.unit.pipeline.site import (
     INSTANCES,
+    LIMITS,
     PARTITIONS,
     REPORTS,
     START_MS,
@@ -178,9 +178,8 @@ def test_sources_and_modalities_may_have_clocks_of_their_own(
     assert closed(site) == [("quiet", 1)]
 
 
-def test_no_more_is_closed_at_a_time_than_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology, "INSTANCES_AT_ONCE", 3)
-    site = Site()
+def test_no_more_is_closed_at_a_time_than_fits_into_memory() -> None:
+    site = Site(limits=LIMITS._replace(closing_instances=3))
     for study in (f"2.999.{n}" for n in range(5)):
         images = (image(n, study_instance_uid=study, series_instance_uid=f"{study}.1") for n in (1, 2))
         site.feed(*(site.record(each, study=study) for each in images))

@@ -17,7 +17,7 @@ from processors.core.policy import Policy
 from processors.dicom import ReadingPolicy
 from processors.pipeline.decode import Decoder
 from processors.pipeline.memory import MemoryMember
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.stream.store import SqliteStore
 from tests.builders.events import SERIES, STUDY, arrived, stamp
 from tests.property.events import INTAKE, PARTITIONS, record_of
@@ -52,9 +52,12 @@ class Counted:
 def calls(folder: Path, told: Told) -> int:
     """Of the steps, each followed by time enough for every clock."""
     stores = [SqliteStore(folder / f"{home}.sqlite", "growth") for home in range(PARTITIONS)]
-    decoder = Decoder(ReadingPolicy())
+    decoder, limits = Decoder(ReadingPolicy()), Limits(CACHED, 1_000, 100_000)
     one = MemoryMember(
-        lambda: Pipeline(Policy(), decoder, PARTITIONS, INTAKE, b"", CACHED), PARTITIONS, INTAKE, stores
+        lambda: Pipeline(Policy(), decoder, PARTITIONS, INTAKE, b"", limits),
+        PARTITIONS,
+        INTAKE,
+        stores,
     )
     before, steps = told
     feed(one, before)

@@ -8,10 +8,10 @@ from itertools import permutations
 import pytest
 
 from processors.core.policy import Identity, Policy
-from processors.pipeline import topology
 from processors.pipeline.records import OutputTopic
+from processors.pipeline.topology import Limits
 from tests.builders.events import document, item, key_images, reported, selected
-from tests.unit.pipeline.site import INTAKE, Site, event, facts, image, resources
+from tests.unit.pipeline.site import INTAKE, LIMITS, Site, event, facts, image, resources
 
 STUDIES = [f"2.999.{n}" for n in range(1, 9)]
 """In every partition."""
@@ -32,8 +32,8 @@ def subjects(site: Site) -> dict[str, str]:
     return {r["studyUid"]: r["subject"]["identifier"]["value"] for r in resources(site.outputs)}
 
 
-def site_with(*studies: str) -> Site:
-    site = Site(SITE, key=b"secret")
+def site_with(*studies: str, limits: Limits = LIMITS) -> Site:
+    site = Site(SITE, key=b"secret", limits=limits)
     site.send(*(of(study) for study in studies))
     site.wait(10)
     return site
@@ -113,9 +113,8 @@ def test_a_document_and_a_selection_that_alone_name_the_patient_follow_him() -> 
     assert [r["subject"]["identifier"]["value"] for r in after] == ["P2", "P2"]
 
 
-def test_many_studies_of_a_patient_are_looked_at_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    site = site_with(*STUDIES)
-    monkeypatch.setattr(topology, "DUE_AT_ONCE", 1)
+def test_many_studies_of_a_patient_are_looked_at_bit_by_bit() -> None:
+    site = site_with(*STUDIES, limits=LIMITS._replace(closing_clocks=1))
     site.send(merge("P1", "P2"))
     a_tick = [len(resources(site.wait(1))) for _ in range(len(STUDIES) + 1)]
     assert sum(a_tick) == len(STUDIES)

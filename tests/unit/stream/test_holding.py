@@ -10,7 +10,7 @@ from processors.pipeline.entries import HELD_KEY
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.ports import MemoryStore
 from processors.pipeline.records import OutputTopic, Record, Step
-from processors.pipeline.topology import Pipeline
+from processors.pipeline.topology import Limits, Pipeline
 from processors.stream.holding import Holding, held
 from processors.stream.offsets import Partition
 from tests.unit.pipeline.site import INSTANCES, INTAKE, START_MS, STUDY, image
@@ -39,7 +39,7 @@ class Member:
     def __init__(self, store: MemoryStore) -> None:
         self.group = Group()
         self.store = store
-        pipeline = Pipeline(Policy(), Decoder(ReadingPolicy()), 3, INTAKE, b"", 1_000)
+        pipeline = Pipeline(Policy(), Decoder(ReadingPolicy()), 3, INTAKE, b"", Limits(1_000, 1_000, 100_000))
         self.topology = Holding(pipeline, lambda: self.group)
         self.topology.assign(HOME, store)
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from processors.pipeline.records import Record
-from processors.stream.pacing import BEHIND_S, BITE_BYTES, Appetite, Commits, Slice
+from processors.stream.pacing import BEHIND_S, Appetite, Commits, Slice
 
 RECORDS = [Record("instances", 0, offset, 1, None, b"") for offset in range(5)]
 
@@ -20,7 +20,7 @@ def test_a_slice_ends_with_its_time_but_never_without_a_record(slice_s: float, e
 
 
 def test_as_much_is_polled_as_a_turn_gets_through() -> None:
-    appetite = Appetite(1_000)
+    appetite = Appetite(1_000, 1_000_000)
     asked = [appetite.records]
     for folded, polled in ((1_000, 1_000), (300, 1_000), (0, 300), (1, 1), (2, 2)):
         appetite.note(folded, RECORDS[:1] * polled)
@@ -32,10 +32,10 @@ def test_as_much_is_polled_as_a_turn_gets_through() -> None:
 
 
 def test_no_more_is_polled_than_fits_into_memory() -> None:
-    appetite, large = Appetite(1_000), RECORDS[0]._replace(value=bytes(BITE_BYTES // 3))
+    appetite, large = Appetite(1_000, 30_000), RECORDS[0]._replace(value=bytes(10_000))
     appetite.note(9, [large] * 9)
     assert appetite.records == 3
-    appetite.note(1, [large._replace(value=bytes(2 * BITE_BYTES))])
+    appetite.note(1, [large._replace(value=bytes(60_000))])
     assert appetite.records == 1
     appetite.note(2, [large, large._replace(value=None)])
     assert appetite.records == 2
