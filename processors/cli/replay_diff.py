@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class _Instant(click.ParamType[int]):
-    """RFC 3339, or a date; in UTC unless it says otherwise. Gives ms since 1970."""
+    """RFC 3339, or a date; in UTC unless it says otherwise. Gives ms since 1970, 0 for what was before: a
+    broker takes times below for commands (-1: the newest offset).
+    """
 
     name = "time"
 
@@ -28,7 +30,7 @@ class _Instant(click.ParamType[int]):
             at = datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value} is no time, as 2026-03-01 or 2026-03-01T08:00:00+01:00", param, ctx)
-        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        return max(0, round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 @click.command(epilog="Example: imaging-reference replay-diff --from 2026-03-01 --config tried.toml")
