@@ -111,8 +111,8 @@ class Sink:
             try:
                 destination.bring(wanted, self._turned_at + HOLD_S)
             except Unavailable as failed:
-                telemetry.sink_unanswered(self._name, str(failed))
                 self._answers = False
+                telemetry.sink_unanswered(self._name, str(failed))
             else:
                 self._answers = True
                 subscription.commit()
