@@ -6,6 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+settings.load_profile("ci")
+"""The same examples every time: what fails with a change must not be chance. Others: `--hypothesis-profile
+default`.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
