@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.broker import CACHE
+from tests.broker import CACHE, fetch
 
 PACKAGES = ("@asyncapi/parser@3.6.3", "@asyncapi/avro-schema-parser@3.0.24")
 FOLDER = CACHE.parent / "asyncapi-3.6.3"
@@ -51,8 +51,7 @@ def _fetched() -> Path:
         partial.mkdir(parents=True)
         (partial / script.name).write_text(_SCRIPT, "utf-8")
         command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        done = subprocess.run(command, cwd=partial, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoParser(f"npm could not fetch {PACKAGES[0]}: {done.stderr[-500:]}")
+        if complaint := fetch(command, partial):
+            raise NoParser(f"npm could not fetch {PACKAGES[0]}: {complaint}")
         partial.rename(FOLDER)
     return script

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,12 @@ KAFKA = "4.4.0"
 CACHE = Path(__file__).parent.parent / ".broker" / KAFKA
 START_S = 90.0
 """A cold JVM on a busy machine takes some 10 s."""
+MAVEN = ("-q", "-B", "-U")
+"""Quietly, asking nobody, and asking again for what could not be had a moment ago."""
+_TRIES = 3
+_PORTS = (15_000, 32_000)
+_chance = random.SystemRandom()
+"""Not Python's own, which Hypothesis seeds."""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -132,7 +139,8 @@ class KRaftBroker(Broker):
             str(self._properties),
             *format_with,
         ]
-        subprocess.run([*self._java, *tool], check=True, capture_output=True)
+        done = subprocess.run([*self._java, *tool], check=False, capture_output=True)
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")
 
     @property
     def pid(self) -> int:
@@ -165,7 +173,11 @@ class KRaftBroker(Broker):
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self.begin_to_stop(how)
-            self._process.wait()
+            try:
+                self._process.wait(START_S)
+            except subprocess.TimeoutExpired:  # what it has to hand over nobody takes
+                self._process.kill()
+                self._process.wait()
             self._process = None
 
     def begin_to_stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -175,10 +187,12 @@ class KRaftBroker(Broker):
 
 
 def answers(
-    bootstrap: str, within_s: float = 1.0, more: Mapping[str, str | int | float | bool] | None = None
+    bootstrap: str, within_s: float = 5.0, more: Mapping[str, str | int | float | bool] | None = None
 ) -> bool:
+    own: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
+    own["reconnect.backoff.max.ms"] = 200
     try:
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **(more or {})})
+        admin = AdminClient({**own, **(more or {})})
         return bool(admin.list_topics(timeout=within_s).brokers)
     except KafkaException:
         return False
@@ -236,15 +250,30 @@ def _jars() -> Path:
     partial = CACHE / f"partial-{os.getpid()}"
     (CACHE / "pom.xml").write_text(_POM, encoding="ascii")
     copy = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
-    done = subprocess.run([maven, "-q", "-B", *copy], cwd=CACHE, capture_output=True, check=False)
-    if done.returncode:
-        raise NoBroker(f"Maven could not fetch Kafka {KAFKA}: {done.stdout.decode()[-500:]}")
+    if complaint := fetch([maven, *MAVEN, *copy], CACHE):
+        raise NoBroker(f"Maven could not fetch Kafka {KAFKA}: {complaint}")
     partial.rename(there)
     return there
 
 
+def fetch(command: Sequence[str], folder: Path) -> str:
+    """What a command that downloads complains of in the end; empty: it went well, if not at once."""
+    complaint = ""
+    for _ in range(_TRIES):
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        if done.returncode == 0:
+            return ""
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        complaint = f"exit code {done.returncode}: {said[-500:]}"
+    return complaint
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """For one who binds it later. Not of those that the system gives away (from 32768 on): it might give the
+    same one to the next who asks for any, or to a connection.
+    """
+    while True:
+        port = _chance.randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

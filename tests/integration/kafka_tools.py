@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from tests.broker import CACHE, NoBroker, java
+from tests.broker import CACHE, MAVEN, NoBroker, fetch, java
 
 VERSION = "4.2.0"  # of connect-file the newest to be had
 FOLDER = CACHE.parent / f"kafka-tools-{VERSION}"
@@ -53,9 +52,8 @@ def _jars() -> Path:
         "ascii",
     )
     copy = ["dependency:copy-dependencies", f"-DoutputDirectory={partial / 'jars'}"]
-    done = subprocess.run([maven, "-q", "-B", *copy], cwd=partial, capture_output=True, check=False)
-    if done.returncode:
-        raise NoBroker(f"Maven could not fetch Kafka {VERSION}: {done.stdout.decode()[-500:]}")
+    if complaint := fetch([maven, *MAVEN, *copy], partial):
+        raise NoBroker(f"Maven could not fetch Kafka {VERSION}: {complaint}")
     (partial / "jars").rename(FOLDER)
     shutil.rmtree(partial)
     return FOLDER

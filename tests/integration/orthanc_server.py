@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.site import until
+from tests.broker import free_port
+from tests.integration.site import PATIENCE_S, until
 
 PLUGINS = Path("/usr/lib/orthanc")
 USER, PASSWORD = "feeder", "s3cret"
@@ -24,7 +24,7 @@ AUTHORIZATION = {"Authorization": "Basic ZmVlZGVyOnMzY3JldA=="}
 
 class OrthancServer:
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, _free_port()
+        self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         settings = {
@@ -66,7 +66,7 @@ class OrthancServer:
 
     def ask(self, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(self.url + path, body, AUTHORIZATION)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return bytes(answer.read())
 
 
@@ -79,9 +79,3 @@ def orthanc(folder: Path) -> Iterator[OrthancServer]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,13 +10,14 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.broker import CACHE, NoBroker, free_port, java
+from tests.broker import CACHE, MAVEN, NoBroker, fetch, free_port, java
 
 VERSION = "3.0.9"  # the newest for a JDK 17
 ARTIFACT = f"io.apicurio:apicurio-registry-app:{VERSION}:tar.gz:all"
@@ -65,10 +66,11 @@ def registry(folder: Path) -> Iterator[SchemaRegistry]:
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_S
     while True:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
             return
         if process.poll() is not None or time.monotonic() > until:
             raise NoBroker("the schema registry did not start")
+        threading.Event().wait(0.05)  # what it needs to start is time
 
 
 def _jar() -> Path:
@@ -80,10 +82,9 @@ def _jar() -> Path:
                 "no schema registry for the tests: set SCHEMA_REGISTRY_URL, or install Maven and a JDK"
             )
         partial = CACHE.parent / f"registry-partial-{os.getpid()}"
-        fetch = ["dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={partial}"]
-        done = subprocess.run([maven, "-q", "-B", *fetch], capture_output=True, check=False)
-        if done.returncode:
-            raise NoBroker(f"Maven could not fetch {ARTIFACT}: {done.stdout.decode()[-500:]}")
+        copy = ["dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={partial}"]
+        if complaint := fetch([maven, *MAVEN, *copy], Path.cwd()):
+            raise NoBroker(f"Maven could not fetch {ARTIFACT}: {complaint}")
         (archive,) = partial.glob("*.tar.gz")
         subprocess.run(["tar", "-xzf", str(archive), "-C", str(partial)], check=True)
         archive.unlink()
