@@ -86,6 +86,11 @@ def _everything_marked(uids: bool = False) -> Dataset:
     return said
 
 
+with warnings.catch_warnings():  # here, for they are every thread's, and walks are threads
+    warnings.simplefilter("ignore")  # pydicom's, of what is no UID
+    STEPS = {uids: _everything_marked(uids) for uids in (False, True)}
+
+
 def from_modalities(ward: Ward) -> str:
     with ward.program("source", "dimse", dimse=Dimse(port=0, publish_timeout_s=5.0)) as running:
         ae = AE(ae_title="SCANNER")
@@ -94,18 +99,14 @@ def from_modalities(ward: Ward) -> str:
         association = ae.associate("127.0.0.1", _place(running))
         assert association.is_established
         _store(association)
-        said = Dataset()
-        for uids in (False, True):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's, of what is no UID
-                said = _everything_marked(uids)
+        for uids, said in STEPS.items():
             step = f"2.999.9.{uids:d}"
             for _ in range(2):  # the second is a duplicate
                 association.send_n_create(said, PROCEDURE_STEP, step)
             for each in (step, "2.999.9.9"):  # the second was never begun
                 association.send_n_set(said, PROCEDURE_STEP, each)
             association.send_n_create(said, AVAILABILITY, f"{step}.1")
-        association.send_n_action(said, 1, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE)
+        association.send_n_action(STEPS[True], 1, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE)
         until(lambda: running.said('"commitment_reported"'), "the commitment's report", running)
         association.release()
         until(lambda: running.said('"step_without_its_study"'), "a step left out", running)

@@ -93,11 +93,13 @@ def selected(site: Site) -> list[tuple[str, str]]:
 
 
 def current(site: Site, kind: str) -> dict[str, Json]:
-    """Text of the code → the newest revision of each reference of a kind."""
+    """Text of the code → the newest revision of each reference of a kind in the session's study."""
     found = [
         json.loads(each.value)
         for each in site.read("fhir")
-        if each.value and each.headers["kind"] == kind.encode()
+        if each.value
+        and each.headers["kind"] == kind.encode()
+        and each.headers["study_uid"] == STUDY.encode()
     ]
     return {
         each["code"].get("text", ""): each

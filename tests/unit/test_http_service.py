@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,9 +31,14 @@ def server(replies: list[Reply]) -> Iterator[WebServer]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses between tries, which are not made."""
+    """Pauses between tries, which are not made; other threads sleep as ever."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    ours, sleep = threading.current_thread(), time.sleep
+
+    def paused(seconds: float) -> None:
+        (pauses.append if threading.current_thread() is ours else sleep)(seconds)
+
+    monkeypatch.setattr(time, "sleep", paused)
     return pauses
 
 

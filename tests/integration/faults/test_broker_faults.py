@@ -81,7 +81,7 @@ def test_retention_takes_what_was_not_read(site: Site, fault_seed: int, reader: 
         shutil.rmtree(scene.state_of())
     else:
         member.signal(signal.SIGSTOP)
-        time_passes(1.0)  # no fetch of it waits at the broker any more
+        time_passes(2.0)  # no fetch of it waits at the broker any more
     scene.lose(scene.load.round())
     scene.send(2)
     if reader == "down":

@@ -86,11 +86,12 @@ def something_of_everything(scene: Scene) -> None:
         scene.heals(member)
         assert member.stop() == 0
     with scene.member(completeness=SLOW) as member:
-        scene.send(2)
-        laws.no_lag(scene.site)
+        assert member.ready() is not None
         running = grow(scene.config(), "--partitions", "5")
         assert running.returncode == 1
         assert "has 1 members: stop them all first" in last_line(running)
+        scene.send(2)
+        laws.no_lag(scene.site)
         assert member.stop() == 0
     scene.send(2)
 

@@ -131,7 +131,13 @@ def test_no_space_left_for_the_state(site: Site, fault_seed: int, tmp_path: Path
             scene.heals(member)
             filler.write_bytes(bytes(_free(disk)))
             scene.send(20)
-            until(lambda: member.said('"state_unavailable"'), "out of space", member)
+
+            def out_of_space() -> bool:
+                scene.send()
+                member.gone(within_s=0.3)
+                return member.said('"state_unavailable"')
+
+            until(out_of_space, "out of space", member)
             filler.unlink()
             scene.send()
             scene.heals(member)

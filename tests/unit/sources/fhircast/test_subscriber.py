@@ -25,7 +25,7 @@ from tests.builders.fhircast_hub import TOPIC
 from tests.builders.fhircast_hub import Hub as Application
 
 Json = dict[str, Any]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Broker:
