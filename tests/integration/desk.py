@@ -68,13 +68,16 @@ class Desk:
         assert producer.flush(PATIENCE_S) == 0
 
     def read(self, role: str) -> list[Sent]:
-        """All records, partition by partition, with their headers."""
-        consumer = Consumer({**self.site.kafka, "group.id": "desk", "isolation.level": "read_committed"})
+        """All records, partition by partition, with their headers; no transaction hides any."""
+        self.site.settled(role)
+        own = {"group.id": "desk", "enable.auto.commit": False, "isolation.level": "read_committed"}
+        consumer = Consumer({**self.site.kafka, **own})
         found: list[Sent] = []
         for seen in self.site.read(role):
             consumer.assign([TopicPartition(self.site.topic(role), seen.partition, seen.offset)])
             message = consumer.poll(PATIENCE_S)
             assert message is not None
+            assert message.error() is None, message.error()
             headers = message.headers() or []
             assert isinstance(headers, list)
             said = [(name, value) for name, value in headers if isinstance(value, bytes)]
@@ -86,7 +89,7 @@ class Desk:
         """An answer of the running program's `[http]`."""
         port = next(json.loads(line)["port"] for line in running.lines() if '"serving"' in line)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)

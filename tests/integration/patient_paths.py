@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
@@ -28,7 +29,8 @@ from tests.builders.images import STUDY, ct, encoded
 from tests.builders.marked import MARK, Marked, records
 from tests.builders.web_server import Reply, serving
 from tests.integration.desk import Desk, called
-from tests.integration.site import Program, Site, until
+from tests.integration.faults import laws
+from tests.integration.site import PATIENCE_S, Program, Seen, Site, until
 from tests.integration.test_tracing import Collector
 from tests.unit.sinks.server import Server
 
@@ -57,8 +59,9 @@ class Ward:
             self.told["traces"] = b"".join(collector.bodies).decode("latin-1")
         self.told["headers"] = repr([seen.headers for role in _OUTPUTS for seen in site.read(role)])
         self.told["facts"] = repr([decode_fact(seen.value or b"") for seen in site.read("analytics")])
-        latest = {seen.key: seen for seen in site.read("fhir")}
-        self.reference = next(seen for seen in latest.values() if MARK.encode() in (seen.value or b""))
+        marked = self._marked()
+        assert marked is not None, "no reference has the mark in its latest revision"
+        self.reference = marked
 
     def program(self, *command: str, **sections: Any) -> Program:
         name = f"{'-'.join(command[:2])}-{next(self._numbers)}"
@@ -93,27 +96,24 @@ class Ward:
         log = self.folder / "run.log"
         with Program(log, ["-m", "processors", "run", "--config", str(self.config)]) as running:
             until(lambda: running.said('"restored"'), "ready", running)
-            until(lambda: _read(self.site) >= len(sent) + 2, "read", running)
-            until(
-                lambda: any(MARK.encode() in (s.value or b"") for s in self.site.read("fhir")), "out", running
-            )
+            laws.no_lag(self.site)
+            until(self._marked, "a reference that has the mark", running)
             asked = [desk.get(running, f"/{of}") for of in (f"series/{MARK}", f"references/{MARK}")]
             asked += [desk.get(running, "/series/2.999.1.2")]
             port = next(json.loads(line)["port"] for line in running.lines() if '"serving"' in line)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
                 metrics = answer.read().decode()
             assert running.stop() == 0
+        self.site.settled()
         self.told["run"] = running.log.read_text("utf-8") + metrics + repr(asked)
+
+    def _marked(self) -> Seen | None:
+        latest = {seen.key: seen for seen in self.site.read("fhir")}
+        return next((seen for seen in latest.values() if MARK.encode() in (seen.value or b"")), None)
 
 
 _OUTPUTS = ("fhir", "analytics", "dead_letters")
 _TRACED = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-
-
-def _read(site: Site) -> int:
-    return sum(
-        max(0, offset) for role in ("instances", "reports") for offset in site.committed(role).values()
-    )
 
 
 def _lying(path: str) -> Reply:
@@ -189,7 +189,7 @@ def page(ward: Ward) -> str:
         address = next(line for line in running.lines() if "Live page" in line).split()[2]
         until(lambda: "undecodable_record" in _fetched(address), "the dead letters", running)
         told = _fetched(address)
-        with urllib.request.urlopen(f"{address}events", timeout=10) as stream:
+        with urllib.request.urlopen(f"{address}events", timeout=PATIENCE_S) as stream:
             told += "".join(stream.readline().decode() for _ in range(2))
         reference_id = (ward.reference.key or b"").decode()
         assert MARK in _fetched(f"{address}references/{reference_id}"), "its resource may say what it says"
@@ -201,7 +201,7 @@ def page(ward: Ward) -> str:
 
 def _fetched(address: str) -> str:
     try:
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as refused:
         return str(refused.read().decode())
@@ -287,7 +287,7 @@ def _outcome(bundle: dict[str, Any]) -> dict[str, Any]:
 
 def _anew(ward: Ward) -> dict[str, Any]:
     """A group that has read nothing yet."""
-    return {**ward.site.settings.kafka, "group.id": f"g{free_port()}"}
+    return {**ward.site.settings.kafka, "group.id": f"g-{uuid.uuid4()}"}
 
 
 def _until_told(running: Program, event: str) -> str:

@@ -9,23 +9,31 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.settings import Settings
 from processors.settings.sections import Completeness, Http, State, Topics
 from processors.stream import topics
+from processors.stream.client import PARTITION_EOF
+from processors.stream.offsets import told
 from processors.stream.topics import TOPICS
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 """A test gives up after so long; nothing depends on how fast things happen before."""
+LOOK_S = 0.01
+"""Between two looks: a test that only looks would take its processor from what it waits for."""
+TAIL = 4_000
+"""Characters of a log that are shown with a failure."""
 
 ROLES = TOPICS
 """Keys of `[topics]`."""
@@ -87,27 +95,33 @@ class Site:
         assert producer.flush(PATIENCE_S) == 0
 
     def read(self, role: str) -> list[Seen]:
-        """All that a read_committed reader sees by now, partition by partition."""
+        """All that a read_committed reader sees by now, partition by partition. Of one transaction it may see
+        the records of one partition a moment before those of another (`settled`).
+        """
         own = {
             "group.id": "reader",
+            "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 1,  # the word that nothing follows is what is waited for
         }
         consumer = Consumer(self.kafka | own)
-        topic = self.topic(role)
-        partitions = consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+        topic, count = self.topic(role), self.partitions(role, consumer)
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(count)])
         seen: list[Seen] = []
         ended: set[int] = set()
-        while len(ended) < len(partitions):
+        until_s = time.monotonic() + PATIENCE_S
+        while len(ended) < count:
+            assert time.monotonic() < until_s, f"{topic}: of {count} partitions only {ended} were read"
             for message in consumer.consume(1_000, 0.02):
-                partition, offset = message.partition(), message.offset()
+                partition, offset, error = message.partition(), message.offset(), message.error()
                 assert partition is not None
                 assert offset is not None
-                if message.error():
+                if error is not None and error.code() == PARTITION_EOF:
                     ended.add(partition)
+                elif error is not None:
+                    assert error.code() in MOVING, f"{topic} [{partition}]: {error.str()}"
                 else:
                     said = message.headers() or []
                     assert isinstance(said, list)
@@ -116,6 +130,45 @@ class Site:
         consumer.close()
         return sorted(seen, key=lambda each: each[:2])
 
+    def partitions(self, role: str, client: Consumer | AdminClient | None = None) -> int:
+        """How many the topic has."""
+        topic, client = self.topic(role), client or self.admin
+
+        def said() -> int:
+            found = client.list_topics(topic, timeout=PATIENCE_S).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+            return len(found.partitions)
+
+        return answered(said)
+
+    def ends(
+        self, roles: Iterable[str], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+    ) -> dict[tuple[str, int], int]:
+        """Topic and partition → the offset after the last record, or after the last that readers see."""
+
+        def said() -> dict[tuple[str, int], int]:
+            admin = AdminClient(self.kafka)  # a new one: it is not to remember an earlier leader
+            places = [(self.topic(role), p) for role in roles for p in range(self.partitions(role, admin))]
+            asked = {TopicPartition(*place): _LATEST for place in places}
+            futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=PATIENCE_S)
+            return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
+
+        return answered(said)
+
+    def settled(self, *roles: str, patience_s: float = PATIENCE_S) -> None:
+        """Returns when no transaction hides records of these topics from readers; by default of all.
+
+        A transaction is committed before its partitions say so, and each says so by itself.
+        """
+        asked = roles or ROLES
+        until(
+            lambda: self.ends(asked, IsolationLevel.READ_COMMITTED) == self.ends(asked),
+            "no open transaction",
+            patience_s=patience_s,
+            found=lambda: (self.ends(asked, IsolationLevel.READ_COMMITTED), self.ends(asked)),
+        )
+
     def committed(self, role: str, group: str = "group") -> dict[int, int]:
         return self.committed_by(f"{group}-{self.suffix}", role)
 
@@ -123,9 +176,8 @@ class Site:
         """Partition → offset, by a group's full name."""
         consumer = Consumer(self.kafka | {"group.id": group})
         topic = self.topic(role)
-        count = len(consumer.list_topics(topic, PATIENCE_S).topics[topic].partitions)
-        asked = [TopicPartition(topic, p) for p in range(count)]
-        found = answered(lambda: consumer.committed(asked, PATIENCE_S))
+        asked = [TopicPartition(topic, p) for p in range(self.partitions(role, consumer))]
+        found = answered(lambda: told(consumer.committed(asked, PATIENCE_S)))
         consumer.close()
         return {part.partition: part.offset for part in found}
 
@@ -150,7 +202,7 @@ class Site:
 
 
 class Program:
-    """A Python process; both its outputs go to `log`, which is shown when a test fails."""
+    """A Python process; both its outputs go to `log`, whose end is shown when a test fails in its block."""
 
     def __init__(self, log: Path, arguments: list[str]) -> None:
         self.log = log
@@ -180,7 +232,9 @@ class Program:
     def wait(self) -> int:
         """Exit code; negative: the signal that ended it."""
         assert self._process is not None
-        return self._process.wait(PATIENCE_S)
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(PATIENCE_S)
+        raise AssertionError(f"{self.log.name} still runs after {PATIENCE_S} s\n{tail(self)}")
 
     def stop(self) -> int:
         self.signal(signal.SIGTERM)
@@ -200,8 +254,10 @@ class Program:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.kill()
+        if kind is not None:
+            sys.stdout.write(f"---- {self.log.name}\n{tail(self)}\n")  # pytest shows it
 
 
 class Logged(Protocol):
@@ -209,9 +265,17 @@ class Logged(Protocol):
     def log(self) -> Path: ...
 
 
+def tail(member: Logged | None) -> str:
+    """The end of its log."""
+    return member.log.read_text("utf-8", errors="replace")[-TAIL:] if member else ""
+
+
 Answer = TypeVar("Answer")
+_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 MOVING = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -219,7 +283,7 @@ MOVING = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
 }
-"""Another broker answers in a moment."""
+"""Another broker answers in a moment, or this one when it has come up."""
 
 
 def answered(question: Callable[[], Answer]) -> Answer:
@@ -231,13 +295,22 @@ def answered(question: Callable[[], Answer]) -> Answer:
         except KafkaException as failed:
             if failed.args[0].code() not in MOVING or time.monotonic() > end:
                 raise
+        threading.Event().wait(LOOK_S)
 
 
-def until(reached: object, what: str, member: Logged | None = None, patience_s: float = PATIENCE_S) -> None:
-    """Wait for an outcome by asking again and again; fails after `patience_s` with the member's log."""
+def until(
+    reached: object,
+    what: str,
+    member: Logged | None = None,
+    patience_s: float = PATIENCE_S,
+    found: Callable[[], object] = str,
+) -> None:
+    """Wait for an outcome by asking again and again; fails after `patience_s` with what there is instead
+    (`found`) and the member's log.
+    """
     assert callable(reached)
     end = time.monotonic() + patience_s
     while not reached():
         if time.monotonic() > end:
-            log = member.log.read_text("utf-8", errors="replace")[-4000:] if member else ""
-            raise AssertionError(f"not reached in {patience_s} s: {what}\n{log}")
+            raise AssertionError(f"not reached in {patience_s} s: {what}\n{found()}\n{tail(member)}")
+        threading.Event().wait(LOOK_S)

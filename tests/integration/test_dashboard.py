@@ -21,7 +21,8 @@ from processors.pipeline.dead_letters import told_by
 from tests.builders import phantom
 from tests.integration.browser import NoBrowser, chromium
 from tests.integration.desk import STUDY, Desk, image
-from tests.integration.site import Program, Site, until
+from tests.integration.faults import laws
+from tests.integration.site import PATIENCE_S, Program, Site, until
 
 HOSTILE = "<img src=x onerror=\"document.title='taken over'\"><b>CT1</b>"
 
@@ -129,9 +130,16 @@ def test_the_page_shows_what_is_published(desk: Desk, browser: Chrome, running: 
         until(lambda: len(facts(desk)) >= 2, "published", running)
         site.send("instances", [(STUDY.encode(), image(1, 2))])
         until(lambda: any(f["instance_count"] == 2 for f in facts(desk)), "amended", running)
+        laws.no_lag(site)  # what is put aside is in other partitions
+        site.settled()
         published, letters = facts(desk), [told_by(said) for *_, said in desk.read("dead_letters")]
         wanted = expected_tiles(published, 3, in_flight=1)
-        until(lambda: tiles(browser).items() >= wanted.items(), f"the page shows {wanted}", running)
+        until(
+            lambda: tiles(browser).items() >= wanted.items(),
+            f"the page shows {wanted}",
+            running,
+            found=lambda: tiles(browser),
+        )
 
         kinds = Counter((fact["kind"], fact["modality"]) for fact in published)
         shown = {(kind, modality): int(count) for kind, modality, _, count in rows(browser, "#kinds")}
@@ -220,6 +228,7 @@ def test_the_page_of_a_reference(desk: Desk, browser: Chrome, running: Program, 
     phantom.main(str(archive / "study"))
     desk.ask("publish", str(archive))
     until(lambda: any(fact["kind"] == "segment" for fact in facts(desk)), "published", running)
+    laws.no_lag(desk.site)  # no later revision while the page is looked at
     fact = next(fact for fact in facts(desk) if fact["kind"] == "segment")
     reference_id = fact["reference_id"]
     (archive / "study").rename(archive / fact["study_instance_uid"])
@@ -262,7 +271,7 @@ def test_beyond_loopback_a_token_is_asked_for(desk: Desk, browser: Chrome) -> No
 
 def _status(address: str) -> int:
     try:
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         refused.close()

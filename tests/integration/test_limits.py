@@ -56,7 +56,7 @@ def stays_within(running: Program) -> None:
 
 
 def all_is_read(site: Site, running: Program) -> None:
-    end = laws.ends(site, laws.INPUTS)
+    end = site.ends(laws.INPUTS)
     until(lambda: laws.committed(site) == end, "all is read", running, LONG_S)
 
 

@@ -21,7 +21,7 @@ import pytest
 from processors import telemetry
 from processors.settings import printable
 from tests.broker import free_port
-from tests.integration.site import ROOT, Program, Site, until
+from tests.integration.site import PATIENCE_S, ROOT, Program, Site, until
 
 ALERTS = ROOT / "deploy/alerts.yaml"
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/imaging-reference.json").read_text("utf-8"))
@@ -85,7 +85,7 @@ def test_every_query_of_the_dashboard_has_an_answer(site: Site) -> None:
                 site.send("instances", _records(next(round_)))
                 return [query for query in QUERIES if not _answer(prometheus, query)]
 
-            until(lambda: unanswered() == [], "every query has an answer", running)
+            until(lambda: unanswered() == [], "every query has an answer", running, found=unanswered)
         assert running.stop() == 0
 
 
@@ -135,7 +135,7 @@ def _answer(prometheus: str, query: str) -> list[Any]:
     filled = query.replace("$__rate_interval", "30s").replace("$instance", ".*")
     try:
         url = f"{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": filled})
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             said = json.load(answer)
     except urllib.error.HTTPError as wrong:
         if wrong.code == HTTPStatus.SERVICE_UNAVAILABLE:  # it starts

@@ -79,6 +79,7 @@ def test_of_two_redrives_at_a_time_one_puts_back_nothing(desk: Desk) -> None:
         first.put_back([record], {("bad_vr", 0): 5})
     assert (desk.site.read("instances"), marks.of("bad_vr")) == ([], {0: 0, 1: 0, 2: 0})
     second.put_back([record], {("bad_vr", 0): 5})
+    desk.site.settled("instances")
     assert [seen.value for seen in desk.site.read("instances")] == [b"v"]
     assert (marks.of("bad_vr"), marks.of("not_dicom")) == ({0: 5, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 0})
     marks.close()

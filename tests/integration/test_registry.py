@@ -34,7 +34,7 @@ def _settings(
     site: Site,
     registry: SchemaRegistry,
     facts: Literal["confluent", "header"] = "confluent",
-    timeout_s: float = PATIENCE_S,
+    timeout_s: float = 30.0,
 ) -> Settings:
     section = RegistrySettings(url=registry.url, timeout_s=timeout_s, facts=facts)
     return msgspec.structs.replace(site.settings, schema_registry=section)
@@ -109,6 +109,7 @@ def test_what_confluent_s_serializers_write_is_read_and_the_facts_are_read_by_th
         until(lambda: _series(site) == {f"{STUDY}.{n}" for n in (1, 2, 3)}, "all three", running)
         until(lambda: len(site.read("dead_letters")) == 1, "the unknown schema is put aside", running)
         assert running.stop() == 0
+    site.settled()
     from_avro = AvroDeserializer(client)
     facts = [seen.value or b"" for seen in site.read("analytics")]
     said = SerializationContext(site.topic("analytics"), MessageField.VALUE)
@@ -139,6 +140,7 @@ def test_a_registry_that_does_not_answer_delays_and_loses_nothing(
             assert site.read("dead_letters") == site.read("fhir") == []
         until(lambda: _series(site) == {f"{STUDY}.1"}, "published at last", running)
         assert running.stop() == 0
+    site.settled()
     assert site.read("dead_letters") == []
     assert len(site.read("fhir")) == len(site.read("analytics")) == 1
 

@@ -110,13 +110,22 @@ class Live:
     def expected(self, messages: list[Message]) -> Resources:
         return undisturbed(self.settings, messages)
 
+    def comes_to(self, messages: list[Message], what: str, running: Program) -> None:
+        expected = self.expected(messages)
+
+        def difference() -> list[str]:
+            found = parsed(self.site)
+            return sorted(i for i in found.keys() | expected.keys() if found.get(i) != expected.get(i))
+
+        until(lambda: difference() == [], what, running, found=difference)
+
     def live(self) -> None:
         with self.run(self.file("live")) as running:
             self.send(FIRST)
-            until(lambda: parsed(self.site) == self.expected(FIRST), "the first half", running)
+            self.comes_to(FIRST, "the first half", running)
             self.between_ms = time.time_ns() // 1_000_000 + 1
             self.send(SECOND)
-            until(lambda: parsed(self.site) == self.expected([*FIRST, *SECOND]), "all of it", running)
+            self.comes_to([*FIRST, *SECOND], "all of it", running)
             assert running.stop() == 0
 
     def diff(self, config: Path, *options: str) -> tuple[int, list[dict[str, Any]], str]:

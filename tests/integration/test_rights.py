@@ -17,7 +17,7 @@ from processors.settings import Settings, as_toml
 from processors.stream.topics import TOPICS
 from tests.broker import NoBroker
 from tests.integration.desk import STUDY, image
-from tests.integration.site import ROOT, Program, Site, until
+from tests.integration.site import PATIENCE_S, ROOT, Program, Site, until
 from tests.secure_broker import ADMIN, PASSWORD, Kafka, SecureBroker, certificates, secure_broker
 from tests.unit.sinks.server import Server
 
@@ -125,7 +125,7 @@ def test_each_role_works_with_the_rights_that_are_listed(guarded: Guarded) -> No
     processor, sink = guarded.user("processor"), guarded.user("sink")
     with Server() as server, guarded.program(processor, "run") as running:
         guarded.done("source", "publish", str(events))
-        until(lambda: len(site.read("fhir")) == len(site.read("dead_letters")) == 1, "published", running)
+        until(lambda: site.read("fhir") and len(site.read("dead_letters")) == 1, "published", running)
         guarded.more = {"fhir_server": {"url": server.url}}
         with guarded.program(sink, "sink", "fhir") as bringing:
             until(lambda: server.history, "brought", bringing)
@@ -157,7 +157,7 @@ def test_a_subscriber_reads_and_does_nothing_else(guarded: Guarded) -> None:
 
 def test_the_live_page_with_its_rights(guarded: Guarded) -> None:
     def page() -> str:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     with guarded.program(guarded.user("dashboard"), "dashboard", "--port", "0") as running:

@@ -49,6 +49,10 @@ def _expected(series: range, instances: int) -> dict[str, int]:
     return {f"{STUDY}.{s % 5}.{s}": instances for s in series}
 
 
+def _until_all(site: Site, expected: dict[str, int], running: Program) -> None:
+    until(lambda: _sizes(site) == expected, "all references", running, found=lambda: _sizes(site))
+
+
 def _program(site: Site, *arguments: str) -> Program:
     config = site.folder / "settings.toml"
     config.write_text(printable(site.settings), "utf-8")
@@ -61,9 +65,10 @@ def test_published_events_become_references(site: Site, workers: int) -> None:
     with _program(site, "run", "--workers", str(workers)) as running:
         with _program(site, "publish", str(_events(site, range(12), range(1, 6)))) as publishing:
             assert publishing.wait() == 0
-        until(lambda: _sizes(site) == _expected(range(12), 5), "all references", running)
+        _until_all(site, _expected(range(12), 5), running)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
+    site.settled()
     assert len(site.read("fhir")) == len(site.read("analytics")) == 12
     assert site.read("dead_letters") == []
     assert sum(site.committed("instances").values()) == 60
@@ -73,7 +78,7 @@ def test_published_events_become_references(site: Site, workers: int) -> None:
 def test_health_and_metrics(site: Site) -> None:
     def get(path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except OSError as error:
             return getattr(error, "code", 0), ""
@@ -95,7 +100,7 @@ def test_a_killed_worker_is_started_again(site: Site) -> None:
         until(lambda: running.said("is started again"), "noticed", running)
         with _program(site, "publish", str(_events(site, range(6), range(1, 3)))) as publishing:
             assert publishing.wait() == 0
-        until(lambda: _sizes(site) == _expected(range(6), 2), "all references", running)
+        _until_all(site, _expected(range(6), 2), running)
         running.signal(signal.SIGTERM)
         assert running.wait() == 0
 
@@ -116,7 +121,10 @@ def _children(pid: int) -> list[int]:
 
 
 def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return b""
 
 
 def _pidfd(pid: int) -> int:

@@ -101,6 +101,7 @@ def test_a_reference_is_traced_from_its_input_to_its_readers(site: Site, collect
     assert [each.span_id.hex() for each in batch.links] == [SENDER]
     assert batch.start_time_unix_nano < publication.start_time_unix_nano
     assert publication.end_time_unix_nano <= batch.end_time_unix_nano
+    site.settled()
     carried = f"00-{TRACE}-{publication.span_id.hex()}-01".encode()
     for role in ("fhir", "analytics"):
         (seen,) = site.read(role)

@@ -8,18 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
-
 from processors.avro.facts import decode_fact
 from processors.pipeline.records import OutputRecord, OutputTopic
-from tests.integration.site import PATIENCE_S, Site, answered, until
+from tests.integration.site import PATIENCE_S, Site, until
 from tests.property.runs import References, latest
 
 INPUTS = ("instances", "reports", "intake")
-_LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-WRITTEN = ("intake", "changelog", "fhir", "analytics", "dead_letters")
-"""Topics that transactions write to."""
 
 
 def references(site: Site) -> tuple[References, References]:
@@ -41,6 +35,16 @@ def holds(site: Site, expected: tuple[References, References]) -> bool:
     return available == expected[0] and all(withdrawn[i] == expected[1][i] for i in both)
 
 
+def difference(site: Site, expected: tuple[References, References]) -> str:
+    """Ids of what is not as in an undisturbed run, in words for who reads a failure."""
+    told = []
+    for name, found, wanted in zip(("available", "withdrawn"), references(site), expected, strict=True):
+        other = sorted(each for each in found.keys() & wanted.keys() if found[each] != wanted[each])
+        told += [f"{name}: missing {sorted(wanted.keys() - found.keys())}, "]
+        told += [f"too many {sorted(found.keys() - wanted.keys())}, other {other}\n"]
+    return "".join(told)
+
+
 def one_fact_for_each_revision(site: Site) -> None:
     """They come with one transaction, which readers of two topics do not see at the same moment; and a
     reference that was withdrawn before its first publication may be published while they are read.
@@ -50,7 +54,7 @@ def one_fact_for_each_revision(site: Site) -> None:
         facts = [decode_fact(each.value or b"") for each in site.read("analytics")]
         return Counter((fact["reference_id"], fact["revision"]) for fact in facts) == revisions(site)
 
-    until(agree, "a fact for each revision, and a revision for each fact")
+    until(agree, "a fact for each revision, and a revision for each fact", found=lambda: revisions(site))
     assert set(revisions(site).values()) <= {1}
 
 
@@ -82,35 +86,9 @@ def committed(site: Site) -> dict[tuple[str, int], int]:
 
 def no_lag(site: Site, patience_s: float = PATIENCE_S) -> None:
     """The group comes to the end of all inputs by itself."""
-    until(lambda: committed(site) == ends(site, INPUTS), "no lag", patience_s=patience_s)
-
-
-def nothing_open(site: Site, patience_s: float = PATIENCE_S) -> None:
-    """No transaction hides later records from readers: the last stable offset is the end."""
     until(
-        lambda: ends(site, WRITTEN, IsolationLevel.READ_COMMITTED) == ends(site, WRITTEN),
-        "no open transaction",
+        lambda: committed(site) == site.ends(INPUTS),
+        "no lag",
         patience_s=patience_s,
+        found=lambda: (committed(site), site.ends(INPUTS)),
     )
-
-
-def partitions(site: Site, role: str) -> int:
-    return len(site.admin.list_topics(site.topic(role), 10).topics[site.topic(role)].partitions)
-
-
-def ends(
-    site: Site, roles: tuple[str, ...], isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
-) -> dict[tuple[str, int], int]:
-    topics = site.admin.list_topics(timeout=10).topics
-    asked = {
-        TopicPartition(topic, partition): _LATEST
-        for topic in map(site.topic, roles)
-        for partition in topics[topic].partitions
-    }
-
-    def said() -> dict[tuple[str, int], int]:
-        admin = AdminClient(site.kafka)  # a new one: it is not to remember an earlier leader
-        futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=10)
-        return {(part.topic, part.partition): future.result().offset for part, future in futures.items()}
-
-    return answered(said)

@@ -89,7 +89,7 @@ class Scene:
         for each in records:
             self._produce(each)
         assert self._producer.flush(PATIENCE_S) == 0
-        ends = laws.ends(self.site, laws.INPUTS)
+        ends = self.site.ends(laws.INPUTS)
         gone = [TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
         for future in self.site.admin.delete_records(gone).values():
             future.result()
@@ -98,9 +98,15 @@ class Scene:
         """Everything that must hold comes to hold, and `member` has no part in it but to run."""
         expected = undisturbed(self.site.settings, self.sent)
         what = "the references of an undisturbed run"
-        until(lambda: laws.holds(self.site, expected), what, member, patience_s)
+        until(
+            lambda: laws.holds(self.site, expected),
+            what,
+            member,
+            patience_s,
+            lambda: laws.difference(self.site, expected),
+        )
         laws.no_lag(self.site, patience_s)
-        laws.nothing_open(self.site, patience_s)
+        self.site.settled(patience_s=patience_s)
         laws.one_fact_for_each_revision(self.site)
 
     def accounts(self, member: Member) -> None:
@@ -108,6 +114,8 @@ class Scene:
         first = member.ready()
         assert first is not None
         taken = laws.records_between(self.site, first, laws.committed(self.site))
+        # It counts a transaction a moment after the broker has it.
+        until(lambda: member.accounted() >= taken, f"{taken} are counted", member, found=member.accounted)
         assert member.accounted() == taken
 
 

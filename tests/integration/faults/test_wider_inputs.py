@@ -10,7 +10,6 @@ import pytest
 from confluent_kafka.admin import NewPartitions
 
 from tests.integration import kafka_tools
-from tests.integration.faults import laws
 from tests.integration.faults.load import Sent
 from tests.integration.faults.members import Member
 from tests.integration.faults.scene import Scene
@@ -69,7 +68,7 @@ def test_all_goes_on_while_the_inputs_grow(
         for role in ("instances", "reports"):
             with grow(site, role) as done:
                 sends_until(done, scene, member)
-            until(lambda role=role: laws.partitions(site, role) == WIDE, "the broker says so, too", member)
+            until(lambda role=role: site.partitions(role) == WIDE, "the broker says so, too", member)
         scene = scene.anew()  # a sender that knows of the new partitions
         images = [instance(study, 1, 50) for study in STUDIES]
         scene.give(
