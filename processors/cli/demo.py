@@ -63,7 +63,9 @@ def _page(settings: Settings, port: int | None, opened: ExitStack) -> str:
         if port is not None:
             raise
         return str(missing)
-    page = room.Dashboard(settings, room.Door(port=port or 0), hours=None)
+    from processors.stream.lag import lag_of_inputs
+
+    page = room.Dashboard(settings, room.Door(port=port or 0), hours=None, own_lag=lag_of_inputs)
     opened.enter_context(page)
     return str(page.address)
 

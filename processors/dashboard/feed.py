@@ -45,11 +45,19 @@ class Feed:
     """Runs from `start` until `close`. `since_ms`: where reading the facts and dead letters begins, None:
     at all.
 
-    `changelog_since_ms`: a series that was last touched before is not seen to wait.
+    `changelog_since_ms`: a series that was last touched before is not seen to wait. `own_lag`: what the
+    processor itself says, where it is of this process; asked if the broker does not know.
     """
 
-    def __init__(self, settings: Settings, since_ms: int | None, changelog_since_ms: int | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        since_ms: int | None,
+        changelog_since_ms: int | None,
+        own_lag: Callable[[], dict[str, int]] | None = None,
+    ) -> None:
         self._settings = settings
+        self._own_lag = own_lag
         topics = settings.topics
         self._topics = (topics.analytics, topics.dead_letters, topics.changelog)
         starts = zip(self._topics, (since_ms, since_ms, changelog_since_ms), strict=True)
@@ -128,6 +136,8 @@ class Feed:
     def _ask(self, lag: GroupLag) -> None:
         try:
             behind = lag.ask()
+            if behind is None and self._own_lag is not None:
+                behind = self._own_lag() or None
         except OperatorError as failed:
             behind, problem = None, str(failed)
         else:

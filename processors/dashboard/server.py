@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,11 +59,16 @@ class Dashboard:
     """Serves from construction until `close`. Raises Unavailable when the address cannot be bound,
     SettingsError where no broker could ever be asked.
 
-    `hours`: facts and dead letters that are counted from the start; None: all there are.
+    `hours`: facts and dead letters that are counted from the start; None: all there are. `own_lag`: see Feed.
     """
 
     def __init__(
-        self, settings: Settings, door: Door, images: Sequence[Path] = (), hours: float | None = HISTORY_H
+        self,
+        settings: Settings,
+        door: Door,
+        images: Sequence[Path] = (),
+        hours: float | None = HISTORY_H,
+        own_lag: Callable[[], dict[str, int]] | None = None,
     ) -> None:
         admin_of(settings.kafka)  # else the feed would ask for ever
         self._socket = _bound(door)
@@ -75,7 +80,7 @@ class Dashboard:
         since_ms = None if hours is None else now_ms - round(hours * 3_600_000)
         hard_stop_ms = round(2_000 * settings.completeness.hard_stop_s)
         changelog_ms = None if hours is None else now_ms - max(OPEN_AT_LEAST_MS, hard_stop_ms)
-        self._feed = Feed(settings, since_ms, changelog_ms)
+        self._feed = Feed(settings, since_ms, changelog_ms, own_lag)
         self._site = Site(settings, self._feed, _counted(since_ms), images)
         config = uvicorn.Config(
             Gate(self._site.app, token),

@@ -15,6 +15,7 @@ import pytest
 from processors import demo
 from processors.demo import DeadLetter, Published
 from processors.settings import Settings
+from tests.integration.site import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,6 +118,7 @@ def test_goes_on_until_it_is_interrupted(tmp_path: Path) -> None:
         for line in process.stdout:
             shown.append(line)
             if line.startswith("It is back. Put back what failed: "):  # after the scenario
+                until(lambda: _told_behind(_live_page(shown)), "how far the processor is behind")
                 published, page = _closed_quietly(shown), _live_page(shown)
                 said = _put_back(shown, line.rpartition(": ")[2].split())
             elif said and (_closed_quietly([line]) or len(shown) > 500):
@@ -157,6 +159,10 @@ def _put_back(shown: list[str], command: list[str]) -> str:
     )
     assert "Closed by  completed: the sender said that the series is complete" in explained
     return "\n".join(put_back)
+
+
+def _told_behind(page: str) -> bool:
+    return re.search(r"Records behind</dt><dd>\d", page) is not None
 
 
 def _live_page(shown: list[str]) -> str:
