@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from processors.core.events import InstanceArrived, SeriesHeader, Stamp
 from processors.core.instances import NEVER, NO_COPY, InstanceState
-from processors.core.layers import winning_layers
+from processors.core.layers import resolved_header, winning_layers
 
 CHUNK = 64
 """Instances an entry of state holds. An arrival rewrites its chunk: larger chunks write more per arrival,
@@ -37,9 +37,24 @@ class Published(NamedTuple):
     series_instance_uid: str = ""
 
 
+class Seen:
+    """What documents saw of a series when they last looked at it; nothing since it was read into memory."""
+
+    __slots__ = ("changed", "header", "upto")
+
+    def __init__(self) -> None:
+        self.header: SeriesHeader | None = None
+        """What it said of itself; None: they did not look yet."""
+        self.upto = 0
+        """They saw the positions below; …"""
+        self.changed: set[int] = set()
+        """… these have changed since."""
+
+
 class SeriesState:
     __slots__ = (
         "base",
+        "by_documents",
         "changed",
         "completed",
         "dirty_chunks",
@@ -82,9 +97,8 @@ class SeriesState:
         """Distinct instances that arrived, gone ones included."""
         # -- operational: not part of the merge
         self.first_ms: int | None = None
-        """Input time of the first instance that is not yet published; None: closed."""
         self.last_ms = NEVER
-        """Input time of the last new instance."""
+        """Input times of the first instance not yet published (None: closed) and of the last new one."""
         self.due_at_ms: int | None = None
         self.hard_stop = False
         """It is the hard stop that is due, not the quiet time."""
@@ -103,6 +117,7 @@ class SeriesState:
         """(topic, partition) → first and last offset."""
         self.traceparent = b""
         """W3C trace context of the latest input that had one."""
+        self.by_documents = Seen()
         self.touched = False
         self.dirty_chunks: set[int] = set()
         self.dirty_said: set[int] = set()
@@ -114,6 +129,7 @@ class SeriesState:
             self.order.append(instance)
         else:
             self.order[instance.position] = instance
+            self.by_documents.changed.add(instance.position)
         self.touch(instance.position)
 
     def touch(self, position: int) -> None:
@@ -149,6 +165,18 @@ class SeriesState:
         self.expected = max(self.expected or (stamp, expected), (stamp, expected))
         self.touched = True
         return self.expected_count != before
+
+    def news(self) -> tuple[list[InstanceState], bool]:
+        """Instances that are new or another since this was asked last; all, and True, if what they say of the
+        series is.
+        """
+        header, seen = resolved_header(self.headers) if self.headers else SeriesHeader(), self.by_documents
+        is_other = header != seen.header
+        start = 0 if is_other else seen.upto
+        changed = sorted(position for position in seen.changed if position < start)
+        seen.header, seen.upto = header, len(self.order)
+        seen.changed.clear()
+        return [*(self.order[n] for n in changed), *self.order[start:]], is_other
 
     @property
     def expected_count(self) -> int | None:

@@ -117,13 +117,13 @@ def _marks_of(path: DocumentPath, content: Document) -> set[str]:
     for group in content.groups:
         for item in group.items:
             marks.add(item.sop_instance_uid)
-            marks.add(item.series_instance_uid or ANY_SERIES)
+            marks.add(item.series_instance_uid)
         for focus in group.focus:
             if focus.kind is FocusKind.FRAME_OF_REFERENCE:
                 marks.add(ANY_FRAME_OF_REFERENCE)
             elif focus.kind is FocusKind.PRESENTATION_STATE:
-                said_study, _, sop_instance_uid = focus.value.split("|")
-                marks |= {sop_instance_uid} if said_study else {sop_instance_uid, ANY_SERIES}
+                marks.add(focus.value.split("|")[2])
+    marks.discard("")
     return marks
 
 
@@ -219,7 +219,7 @@ class StudyState:
         self.families: dict[str, set[DocumentPath]] = {}
         """Canonical UID → copies."""
         self.dependents: dict[str, set[str]] = {}
-        """Series UID, SOP UID, or one of the marks below → canonical UIDs of documents to look at again."""
+        """Series UID, SOP UID, or the mark below → canonical UIDs of documents to look at again."""
 
     def open_series(self, series_instance_uid: str) -> SeriesState:
         series = self.series.get(series_instance_uid)
@@ -317,8 +317,6 @@ class Expectation(NamedTuple):
 
 NOTHING_EXPECTED = Expectation()
 
-ANY_SERIES = "*"
-"""Mark of documents with an item, or a presentation state, that no evidence places."""
 ANY_FRAME_OF_REFERENCE = "3d"
 """Mark of documents whose focus is whichever series has a frame of reference."""
 

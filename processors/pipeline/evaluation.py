@@ -16,18 +16,12 @@ from processors.core.erasure import forget_series, forget_study
 from processors.core.events import DocumentPath
 from processors.core.instances import NEVER
 from processors.core.moved_study import forget_carried, settle
+from processors.core.news import documents_of_news
 from processors.core.policy import Policy
 from processors.core.reference import WithdrawalReason
 from processors.core.references import Context, context_of, holders, of_selection, of_series
 from processors.core.series import SeriesState
-from processors.core.study import (
-    ANY_FRAME_OF_REFERENCE,
-    ANY_SERIES,
-    Effect,
-    Origin,
-    SelectionKey,
-    StudyState,
-)
+from processors.core.study import Effect, Origin, SelectionKey, StudyState
 from processors.core.versions import versions_of
 from processors.core.volumes import of_volumes
 from processors.errors import DeadLetterCode, WarningCode
@@ -181,8 +175,7 @@ class Evaluator:
             return
         touched = work.closed.keys() | work.series
         if touched:
-            for mark in (*touched, ANY_SERIES, ANY_FRAME_OF_REFERENCE):
-                work.documents |= study.dependents.get(mark, set())
+            work.documents |= documents_of_news(study, touched)
             work.selections |= {key for key in study.selections if key[0] in touched}
         work.documents |= versions_of(study, work.documents)
 

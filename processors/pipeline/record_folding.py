@@ -221,7 +221,9 @@ def close_due_series(work: Work, clock_ms: int) -> None:
     study = work.study
     study.due_at_ms = None
     for uid, series in study.series.items():
-        if series.due_at_ms is not None and series.due_at_ms <= clock_ms:
+        if series.due_at_ms is None:
+            continue
+        if series.due_at_ms <= clock_ms:
             work.closed[uid] = rule_by_clock(series)
             close(series)
         study.wait_until(series.due_at_ms)
@@ -229,7 +231,9 @@ def close_due_series(work: Work, clock_ms: int) -> None:
     work.outlived = study.purge_at_ms is not None and study.purge_at_ms <= clock_ms
     waiting: list[tuple[DocumentPath, DocumentState | CarriedState]] = [*study.documents.items()]
     for path, state in (*waiting, *study.carried.items()):
-        if state.due_at_ms is not None and state.due_at_ms <= clock_ms:
+        if state.due_at_ms is None:
+            continue
+        if state.due_at_ms <= clock_ms:
             state.due_at_ms = None
             work.expired.append(path)
             study.touched_documents.add(path)

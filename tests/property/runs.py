@@ -45,10 +45,14 @@ IN_SPACE = Policy(space_regions="image", unresolved_after_s=1.0)
 policies = st.sampled_from((Policy(), BY_SOURCE, LENIENT, IN_SPACE))
 
 
-def member(policy: Policy, decoder: Decoder | None = None, partitions: int = PARTITIONS) -> MemoryMember:
-    """Forgets every study at once, so that each step reads its state from the store."""
+def member(
+    policy: Policy, decoder: Decoder | None = None, partitions: int = PARTITIONS, cached: int = 0
+) -> MemoryMember:
+    """Forgets every study at once, so that each step reads its state from the store; `cached`: instances of
+    studies that it keeps in memory.
+    """
     decoder = decoder or Decoder(ReadingPolicy())
-    limits = Limits(0, 1_000, 100_000)
+    limits = Limits(cached, 1_000, 100_000)
     return MemoryMember(
         lambda: Pipeline(policy, decoder, partitions, INTAKE, b"", limits),
         partitions,
