@@ -6,7 +6,7 @@ count; long ones compressed), no meaning. With any change here FORMAT grows and 
 Keys begin with the study UID, so one range holds a study:
     <study>|s                              corrections, supersessions
     <study>|x|<series>                     a series without its instances
-    <study>|c|<series>|<chunk>             CHUNK instances
+    <study>|c|<series>|<chunk>             CHUNK instances (`wire.instance_rows`)
     <study>|d|<study>|<series>|<SOP>       a document
     <study>|k|<study>|<series>|<SOP>       what is done for a document that came under another path
     <study>|l|<canonical SOP>              what was published of a document family
@@ -35,6 +35,7 @@ from processors.core.instances import InstanceState
 from processors.core.series import CHUNK, Published, SeriesState
 from processors.core.study import CarriedState, DocumentState, SelectionKey, SelectionState, StudyState
 from processors.wire.erasure_rows import ERASURES, erasure_rows, read_erasure
+from processors.wire.instance_rows import decode_instances, encode_instances
 from processors.wire.packing import pack, unpack
 from processors.wire.rejection_rows import read_rejections, rejection_rows
 from processors.wire.remnant_rows import decode_remnant, encode_remnant
@@ -112,7 +113,6 @@ class _SelectionRow(NamedTuple):
 
 _study = msgspec.msgpack.Decoder(_StudyRow).decode
 _series = msgspec.msgpack.Decoder(_SeriesRow).decode
-_chunk = msgspec.msgpack.Decoder(list[InstanceState]).decode
 _document = msgspec.msgpack.Decoder(_DocumentRow).decode
 _ledger = msgspec.msgpack.Decoder(dict[str, _LedgerRow]).decode
 _said = msgspec.msgpack.Decoder(_SaidRows).decode
@@ -206,7 +206,7 @@ def _series_rows(uid: str, series: SeriesState) -> Iterator[Row]:
     yield Row(f"{uid}|x|{series.series_instance_uid}", _encode(row), series.due_at_ms)
     for chunk in series.dirty_chunks:
         instances = series.order[chunk * CHUNK : (chunk + 1) * CHUNK]
-        yield Row(f"{uid}|c|{series.series_instance_uid}|{chunk:06d}", pack(_encode(instances)))
+        yield Row(f"{uid}|c|{series.series_instance_uid}|{chunk:06d}", encode_instances(instances))
     for chunk in series.dirty_said:
         said = [
             (i.sop_instance_uid, list(series.said[i.sop_instance_uid].items()))
@@ -290,9 +290,9 @@ def study_from(study_instance_uid: str, rows: Iterable[tuple[str, bytes]]) -> St
             chunks.append((rest[0], int(rest[1]), body))
         else:
             _READ[kind](study, rest, body)
-    for series_uid, _, body in sorted(chunks):
+    for series_uid, number, body in sorted(chunks):
         series = study.open_series(series_uid)
-        for instance in _chunk(unpack(body)):
+        for instance in decode_instances(body, number * CHUNK):
             _read_instance(study, series, instance)
     dues = [series.due_at_ms for series in study.series.values() if series.due_at_ms is not None]
     for waiting in (study.documents, study.carried):

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from processors.errors import Unavailable
-from processors.wire.packing import pack
+from processors.wire.instance_rows import encode_instances
+from processors.wire.packing import pack, unpack
 from processors.wire.state import FORMAT
 
 
@@ -40,16 +43,25 @@ def _rejections_compressed(kind: str, body: bytes) -> bytes:
     return pack(body) if kind == "r" else body
 
 
-def _in_chunks(_: str, body: bytes) -> bytes:
-    """6 to 7: rejections lie in chunks; the one entry of before is read as it is (`wire.rejection_rows`)."""
-    return body
+_UNSAID_6 = ("", "", None, None, "", None, "", "", b"", 0, None, "")
+"""What the fields are that the array of an instance does not reach: volumes came with format 5."""
+
+
+def _in_columns(kind: str, body: bytes) -> bytes:
+    """6 to 7: instances were an array each, one after the other. Rejections lie in chunks; the one entry of
+    before is read as it is (`wire.rejection_rows`).
+    """
+    if kind != "c":
+        return body
+    rows = msgspec.msgpack.decode(unpack(body))
+    return encode_instances([(*row, *_UNSAID_6[len(row) :]) for row in rows])
 
 
 _STEPS: dict[int, Callable[[str, bytes], bytes]] = {
     3: _compressed,
     4: _unchanged,
     5: _rejections_compressed,
-    6: _in_chunks,
+    6: _in_columns,
 }
 """Format → what makes the next one of a body of it."""
 
