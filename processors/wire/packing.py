@@ -1,7 +1,7 @@
 """Bodies at rest, compressed: Zstandard (RFC 8878).
 
-Rules of this file: bytes to bytes. UIDs of a series differ in a few digits, so a chunk of instances shrinks
-to a fifth; at level 1 that costs less than writing what it saves.
+Rules of this file: bytes to bytes. What objects and events of a series say differs in a few places, so bodies
+shrink to half or less; at level 1 that costs less than writing what it saves.
 """
 
 from __future__ import annotations

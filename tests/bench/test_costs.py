@@ -35,6 +35,11 @@ def test_random_uids_are_what_there_is_to_keep() -> None:
     assert len({json.loads(value)["sop_instance_uid"] for value in values}) == 100
 
 
+def test_a_closed_image_takes_no_more_of_a_folder_than_is_promised() -> None:
+    """deploy/README.md, Sizing, says 47."""
+    assert kept(Load(series=200, instances=100, random_uids=True))[1].store <= 60
+
+
 def test_a_topic_is_measured_over_its_partitions(tmp_path: Path) -> None:
     for partition in range(2):
         (tmp_path / f"changelog-{partition}").mkdir()
