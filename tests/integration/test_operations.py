@@ -15,7 +15,7 @@ from processors.stream.client import group_of
 from processors.stream.portions import Outgoing
 from processors.stream.redrive import Marks, Redrive
 from tests.integration.desk import STUDY, Desk, Sent, image
-from tests.integration.site import Site, until
+from tests.integration.site import Program, Site, until
 
 
 @pytest.fixture
@@ -121,19 +121,10 @@ def test_where_a_reference_came_from(desk: Desk) -> None:
         site.send("instances", [(STUDY.encode(), image(1, 3)), (STUDY.encode(), image(1, 1))])
         until(lambda: len(latest()["instance"]) == 3, "amended", running)
         reference_id, revision = latest()["id"], int(latest()["meta"]["versionId"])
+        _known_to_the_program(desk, running, reference_id, revision)
+        assert running.stop() == 0
 
-        status, known = desk.get(running, f"/references/{reference_id}")
-        (reference,) = known["references"]
-        assert (status, reference["revision"], reference["series"]["instances"]) == (200, revision, 3)
-        status, known = desk.get(running, f"/series/{STUDY}.2")
-        (series,) = known["series"]
-        assert (series["waiting"]["for"], series["instances"], series["reference"]) == ("quiet", 1, None)
-        assert desk.get(running, f"/series/{STUDY}.1")[1]["series"][0]["waiting"] is None
-        assert "SECRET" not in json.dumps([reference, known])
-        for unknown in (f"/series/{STUDY}.9", "/series/*", f"/references/{reference_id[:-1]}*"):
-            assert desk.get(running, unknown)[0] == 404
-        running.stop()
-
+    site.settled()
     told = json.loads(desk.ask("explain", reference_id, "--records", "--json"))
     assert [each["change"] for each in told["revisions"]] == ["published"] + ["revised"] * (revision - 1)
     assert {each["closed_by"] for each in told["revisions"]} == {"quiet"}
@@ -155,3 +146,22 @@ def test_where_a_reference_came_from(desk: Desk) -> None:
     overrides.write_text(desk.ask("early-closes", "--toml"), "utf-8")
     policy = load(Path(overrides), {}).policy()
     assert policy.completeness_for("CT1", "CT").quiet_ms == line["suggested_quiet_s"] * 1000
+
+
+def _known_to_the_program(desk: Desk, running: Program, reference_id: str, revision: int) -> None:
+    """By its own state, which follows a moment after the topic."""
+
+    def reference() -> dict[str, Any]:
+        found: dict[str, Any] = desk.get(running, f"/references/{reference_id}")[1].get("references", [{}])[0]
+        return found
+
+    until(lambda: reference().get("revision") == revision, "it knows the revision", running, found=reference)
+    assert reference()["series"]["instances"] == 3
+    status, known = desk.get(running, f"/series/{STUDY}.2")
+    (series,) = known["series"]
+    assert (status, series["waiting"]["for"], series["instances"]) == (200, "quiet", 1)
+    assert series["reference"] is None
+    assert desk.get(running, f"/series/{STUDY}.1")[1]["series"][0]["waiting"] is None
+    assert "SECRET" not in json.dumps([reference(), known])
+    for unknown in (f"/series/{STUDY}.9", "/series/*", f"/references/{reference_id[:-1]}*"):
+        assert desk.get(running, unknown)[0] == 404

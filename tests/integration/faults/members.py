@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -100,9 +101,11 @@ class Member:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.kill()
         self._control.close()
+        if kind is not None:
+            sys.stdout.write(f"---- {self.log.name}\n{self.tail()}\n")  # pytest shows it
 
     # ---- the line to the process ------------------------------------------------------------------------
 
