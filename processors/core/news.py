@@ -16,6 +16,8 @@ from processors.core.vocabulary import is_report
 def documents_of_news(study: StudyState, series_instance_uids: Iterable[str]) -> set[str]:
     """Canonical UIDs of documents to look at because of what is new in these series; now it is known."""
     found, marks = set[str](), set[str]()
+    if not study.dependents:
+        return found
     for uid in series_instance_uids:
         series = study.series.get(uid)
         marks |= {uid, ANY_FRAME_OF_REFERENCE} if series is None else _marks(series)
