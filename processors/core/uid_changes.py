@@ -63,6 +63,10 @@ class _Changes:
             yield from self.by_sop.get(sop, ())
 
 
+_NO_CHANGES = _Changes(())
+"""Of nearly every study."""
+
+
 class Routes:
     """The changes of a site, as far as they are asked for. A path may have an empty SOP UID (a series), or an
     empty series UID, too (a study). Changes are found by what they concern: a study may have thousands.
@@ -174,8 +178,8 @@ class Routes:
         """The changes whose prior study this is."""
         found = self._by_study.get(study_instance_uid)
         if found is None:
-            scoped = ((change.prior, change) for change in self._lookup(study_instance_uid))
-            found = self._by_study[study_instance_uid] = _Changes(scoped)
+            scoped = [(change.prior, change) for change in self._lookup(study_instance_uid)]
+            found = self._by_study[study_instance_uid] = _Changes(scoped) if scoped else _NO_CHANGES
         return found
 
     def _in(self, study_instance_uid: str) -> _Changes:

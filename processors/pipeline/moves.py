@@ -27,6 +27,10 @@ TOLD_BYTES = 1_000_000
 """Of one message at most, if it has more than one entry: brokers take 16 MiB."""
 
 
+STUDIES_REMEMBERED = 50_000
+"""Of which it is known whether a change concerns them; some 300 bytes each. More only cost memory, fewer two
+looks into the store a study."""
+
 _OWN = ("k", "l")
 """Kinds of entries that say what was published: nothing to others."""
 
@@ -141,6 +145,9 @@ class Moves:
 
     def let_go(self) -> None:
         """What was read or worked out for a step, until it is needed again."""
+        if len(self._known_priors) > STUDIES_REMEMBERED:
+            self._known_priors.clear()
+            self._routes = Routes(self._changes, self._priors)
         self._others.clear()
         self._routes.let_go()
 

@@ -27,6 +27,7 @@ from processors.core.moved_study import seen
 from processors.core.policy import Policy
 from processors.core.study import StudyState
 from processors.core.uid_changes import Routes
+from processors.pipeline import moves
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from tests.builders.events import (
@@ -460,3 +461,15 @@ def test_an_erased_image_leaves_what_a_document_of_another_name_made(evidence: b
         site = played(order)
         assert listed(site) == []
         assert latest(site) == {}, "each line that began has ended"
+
+
+def test_of_studies_that_no_change_concerns_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moves, "STUDIES_REMEMBERED", 8)
+    site = played([TO_OTHER])
+    remembered = [home.moves._known_priors for home in site.member.pipeline._homes.values()]
+    for number in range(100):
+        tell(site, arrived(study=f"1.9.{number}"))
+    assert max(map(len, remembered)) <= 9
+    tell(site, arrived())
+    site.wait(400)
+    assert ("113015", OTHER, SERIES, ["3.1"]) in listed(site)
