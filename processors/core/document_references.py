@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from processors.core import identity
 from processors.core.events import (
+    Concept,
     Document,
     DocumentPath,
     Focus,
@@ -321,41 +322,56 @@ def groups_of(content: Document, policy: Policy) -> tuple[ReportedGroup, ...]:
 
 
 def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[str, FragmentReported]:
-    """The document's current part for every other study it names or was ever sent to, by study UID.
+    """The document's current part for every other study it names or was ever sent to, by study UID. Of a
+    group that only points at a presentation state there, this alone: so its erasure is told (CONTRACT 2).
 
     `sequence` is left 0: the sender numbers what it sends.
     """
     own = study.study_instance_uid
-    contents = state.contents
-    targets = {i.study_instance_uid for c in contents for g in c.groups for i in g.items} | set(state.sent)
+    targets = {uid for content in state.contents for uid in _studies_named(content)} | set(state.sent)
     withdrawn = earliest(reasons_against_document(study, state, policy.hide_quality_rejections))
     found = {}
     for target in sorted(targets - {own, ""}):
-        present, *former = (_part(study, content, target, policy) for content in contents)
+        parts = [(stamp, _part(study, content, target, policy)) for stamp, content in state.said]
+        former = [said for said in parts[1:] if said[1].groups]
         found[target] = FragmentReported(
             target,
-            present,
+            parts[0][1],
             state.stamp,
             0,
-            tuple(f for f in former if f.groups),
+            tuple(part for _, part in former),
             withdrawn or "",
             partly_erased=bool(study.erased),
+            former_stamps=tuple(stamp for stamp, _ in former),
         )
     return found
 
 
+def _studies_named(content: Document) -> Iterator[str]:
+    for group in content.groups:
+        yield from (item.study_instance_uid for item in group.items)
+        yield from (_study_of(f) for f in group.focus if f.kind is FocusKind.PRESENTATION_STATE)
+
+
+def _study_of(state: Focus) -> str:
+    return state.value.partition("|")[0]
+
+
 def _part(study: StudyState, content: Document, target: str, policy: Policy) -> Document:
     """What of a content of this study concerns another one."""
-    groups = tuple(
-        group._replace(
-            items=tuple(item for item in group.items if item.study_instance_uid == target),
-            focus=tuple(told for focus in group.focus for told in _told(study, focus, content, policy)),
-        )
-        for group in groups_of(content, policy)
-        if group.kind is not GroupKind.SOURCE_ITEM
-        and any(item.study_instance_uid == target for item in group.items)
-    )
-    return content._replace(groups=groups, predecessors=(), rejection=None, problem="")
+    groups = []
+    for group in groups_of(content, policy):
+        if group.kind is GroupKind.SOURCE_ITEM:
+            continue
+        items = tuple(item for item in group.items if item.study_instance_uid == target)
+        focus = [told for each in group.focus for told in _told(study, each, content, policy)]
+        if items:
+            groups.append(group._replace(items=items, focus=tuple(focus)))
+            continue
+        states = [f for f in focus if f.kind is FocusKind.PRESENTATION_STATE and _study_of(f) == target]
+        if states:
+            groups.append(ReportedGroup(group.kind, group.suffix, Concept(), (), focus=tuple(states)))
+    return content._replace(groups=tuple(groups), predecessors=(), rejection=None, problem="")
 
 
 def _told(study: StudyState, focus: Focus, content: Document, policy: Policy) -> list[Focus]:

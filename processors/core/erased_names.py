@@ -35,6 +35,13 @@ def erase_by_all_names(study: StudyState, event: InstanceErased) -> Effect:
     return effect
 
 
+def erase_item(study: StudyState, event: ItemErased) -> Effect:
+    """An instance of another study is gone; by a name of this one, if that was told of a document of here."""
+    if event.path.study_instance_uid == study.study_instance_uid:
+        return erase_by_all_names(study, InstanceErased(*event.path, event.stamp))
+    return erase_items(study, event)
+
+
 def erase_told(study: StudyState, event: ErasuresTold) -> Effect:
     """Something was erased of a study in which the same instances have other names."""
     news = {name: at for name, at in event.erased if at > study.erased.get(name, NEVER)}

@@ -82,11 +82,10 @@ def admitted(study: StudyState, event: Any) -> Admitted:
             return Admitted(event._replace(document=without_erased(study, event.document, event.stamp)))
         case FragmentReported() if not event.erased:
             document = without_erased(study, event.document, event.stamp)
-            former = tuple(without_erased(study, each, event.stamp) for each in event.former)
+            former = tuple(without_erased(study, each, stamp) for stamp, each in event.said_before)
             home = event.document.path.study_instance_uid
-            found = {
-                p for each in (event.document, *event.former) for p in _erased_items(study, each, event.stamp)
-            }
+            said = ((event.stamp, event.document), *event.said_before)
+            found = {path for stamp, each in said for path in _erased_items(study, each, stamp)}
             messages = (ItemErased(home, p, _until(study, p, event.stamp)) for p in sorted(found))
             return Admitted(event._replace(document=document, former=former), tuple(messages))
         case SelectionMade():
@@ -232,10 +231,8 @@ def _erase_document(study: StudyState, path: DocumentPath, event: InstanceErased
     state = study.documents.get(path)
     if state is None:
         return
-    said = [(state.stamp, state.content), *state.former.values()]
-    kept = sorted(
-        (each for each in said if each[0].occurred_at_us > event.stamp.occurred_at_us), reverse=True
-    )
+    said = state.said
+    kept = [each for each in said if each[0].occurred_at_us > event.stamp.occurred_at_us]
     if not kept:
         bare = Document(path, "", "", InstanceHeader(), SeriesHeader())
         for target, (sequence, _) in state.sent.items():

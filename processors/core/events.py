@@ -338,8 +338,7 @@ class SelectionWithdrawn(NamedTuple):
 class FragmentReported(NamedTuple):
     """The part of a document that concerns another study; an empty one (`groups`) takes everything back.
 
-    `document.groups` holds only items of `study_instance_uid`; `sequence` counts the fragments its home has
-    sent for this document, so that the latest one holds.
+    `document.groups` hold items and states of this study only; `sequence` counts what its home sent of it.
     """
 
     study_instance_uid: str
@@ -354,6 +353,13 @@ class FragmentReported(NamedTuple):
     """The document was: nothing of it may stay here."""
     partly_erased: bool = False
     """Something of its study was; what is missing here is to go, rather than to be withdrawn."""
+    former_stamps: tuple[Stamp, ...] = ()
+    """Under which each of `former` was said: it may be older than an erasure that the present one is not."""
+
+    @property
+    def said_before(self) -> list[tuple[Stamp, Document]]:
+        """`former`, each under its stamp; under the present one's where an earlier version told none."""
+        return list(zip(self.former_stamps or (self.stamp,) * len(self.former), self.former, strict=True))
 
     @property
     def leaves_nothing(self) -> bool:

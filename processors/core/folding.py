@@ -7,14 +7,14 @@ operational.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
 from processors.core import erasure
 from processors.core import series as series_fold
 from processors.core.corrections import ErasuresTold, InstanceErased, ItemErased
-from processors.core.erased_names import erase_by_all_names, erase_told
+from processors.core.erased_names import erase_by_all_names, erase_item, erase_told
 from processors.core.events import (
     Document,
     DocumentArrived,
@@ -217,12 +217,13 @@ def _fold_document(study: StudyState, event: DocumentArrived, origin: Origin, hi
         if not effect.opened:
             return effect
     else:
+        before = state.contents
         effect.now_documents.add(state.canonical_uid)
         effect.warnings += (WarningCode.SOP_CONTENT_CONFLICT,)
         state.warnings |= {WarningCode.SOP_CONTENT_CONFLICT, *document.warnings}
         if state.say(document, stamp):
             state.origin, state.given_up = origin, False
-        _put_document(study, state)
+        _put_document(study, state, before)
     effect.warnings += document.warnings
     effect.arrived_document = document.path
     effect.now_documents.add(state.canonical_uid)
@@ -246,10 +247,13 @@ def _say_again(
     effect.disposition = DUPLICATE
 
 
-def _put_document(study: StudyState, state: DocumentState) -> DocumentState:
+def _put_document(study: StudyState, state: DocumentState, before: Sequence[Document] = ()) -> DocumentState:
+    """`before`: the contents that it had, some of which may be gone."""
     path = state.content.path
     study.documents[path] = state
     study.touched_documents.add(path)
+    if before:
+        study.index_again(path, before)
     study.index_document(path, state)
     return state
 
@@ -350,17 +354,19 @@ def _fold_fragment(study: StudyState, event: FragmentReported, origin: Origin, _
         if state is not None:
             erasure.forget_document(study, path, effect)
         return effect
+    before: list[Document] = []
     if state is None:
         state = DocumentState(event.document, event.stamp, origin)
     else:
+        before = state.contents
         effect.now_documents.add(state.canonical_uid)
         if event.partly_erased:
-            effect.erased_documents |= {canonical_uid_of(content) for content in state.contents}
+            effect.erased_documents |= {canonical_uid_of(content) for content in before}
         state.content, state.stamp, state.origin = event.document, event.stamp, origin
-    state.former = {bytes([n]): (event.stamp, former) for n, former in enumerate(event.former)}
+    state.former = {bytes([n]): said for n, said in enumerate(event.said_before)}
     state.fragment_sequence = event.sequence
     state.fragment_withdrawn = event.withdrawn
-    _put_document(study, state)
+    _put_document(study, state, before)
     effect.now_documents.add(state.canonical_uid)
     return effect
 
@@ -370,7 +376,7 @@ def _fold_erasure(study: StudyState, event: InstanceErased, _origin: Origin, _: 
 
 
 def _fold_item_erasure(study: StudyState, event: ItemErased, _origin: Origin, _: bool) -> Effect:
-    return erasure.erase_items(study, event)
+    return erase_item(study, event)
 
 
 def _fold_told_erasures(study: StudyState, event: ErasuresTold, _origin: Origin, _: bool) -> Effect:

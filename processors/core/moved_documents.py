@@ -44,7 +44,7 @@ def put_documents(view: StudyState, own: StudyState, raws: Sequence[StudyState],
         if len(names) == 1:  # else it is a selection's key
             lay.setdefault(names[0], set()).add(series_instance_uid)
     studies = frozenset(raw.study_instance_uid for raw in raws)
-    readers = [_Reader(own, raw, studies, lay, routes) for raw in raws]
+    readers = [_Reader(own, raw, studies, view, lay, routes) for raw in raws]
     found: dict[DocumentPath, list[_Copy]] = {}
     for reader in readers:
         for path, copy in reader.copies():
@@ -73,6 +73,7 @@ class _Reader:
         own: StudyState,
         raw: StudyState,
         studies: frozenset[str],
+        view: StudyState,
         lay: Mapping[str, set[str]],
         routes: Routes,
     ) -> None:
@@ -80,6 +81,8 @@ class _Reader:
         self.raw = raw
         self._studies = studies
         """Whose changes concern this study; what lies in others is mapped in their own homes."""
+        self._places = view.places
+        """SOP UID → series of `own` in which it lies, by whichever name it came."""
         self._lay = lay
         """SOP UID → series of `own` in which it lay on its way elsewhere."""
         self._routes = routes
@@ -99,8 +102,7 @@ class _Reader:
                     yield path, part
 
     def _copies(self, path: DocumentPath, state: DocumentState) -> Iterator[tuple[DocumentPath, _Copy]]:
-        present, *earlier = state.contents
-        stamps = [state.stamp, *sorted((stamp for stamp, _ in state.former.values()), reverse=True)]
+        present = state.content
         for there in self._routes.reach(path).get(self.own.study_instance_uid, ()):
             standing = there == self._routes.end(path)
             now = (
@@ -108,15 +110,15 @@ class _Reader:
                 if standing
                 else present._replace(path=there, groups=())
             )
-            was = [self._read(content, there, gone=True) for content in (present, *earlier)]
-            former = tuple(each for each in zip(stamps, was, strict=True) if each[1] != now)
+            was = ((stamp, self._read(content, there, gone=True)) for stamp, content in state.said)
+            former = tuple(said for said in was if said[1] != now)
             yield there, _Copy(standing, state, now, former)
 
     def _part(self, state: DocumentState) -> _Copy:
-        present, *earlier = state.contents
-        now = self._of_own(self._read(present, present.path, gone=False))
-        was = [self._of_own(self._read(content, content.path, gone=True)) for content in (present, *earlier)]
-        former = tuple((state.stamp, each) for each in was if each.groups and each != now)
+        path = state.content.path
+        now = self._of_own(self._read(state.content, path, gone=False))
+        was = ((stamp, self._of_own(self._read(content, path, gone=True))) for stamp, content in state.said)
+        former = tuple(said for said in was if said[1].groups and said[1] != now)
         return _Copy(True, state, now, former)
 
     def _of_own(self, content: Document) -> Document:
@@ -167,10 +169,11 @@ class _Reader:
         sop = path.sop_instance_uid
         own, raw = self.own.study_instance_uid, self.raw.study_instance_uid
         places = {(raw, uid) for uid in self.raw.places(sop) | self._routes.places_named(raw, sop)}
-        places |= {(own, uid) for uid in self.own.places(sop) | self._lay.get(sop, set())}
+        lay = self._lay.get(sop, set())
+        places |= {(own, uid) for uid in self._places(sop) | lay}
         paths = [DocumentPath(study, series, sop) for study, series in sorted(places)]
-        is_news = self.raw is not self.own or any([*_everywhere(self._routes, p)] != [p] for p in paths)
-        return paths if is_news else []
+        is_changed = any([*_everywhere(self._routes, p)] != [p] for p in paths)
+        return paths if is_changed or lay or self.raw is not self.own else []
 
     def _focus(self, focus: Focus) -> list[Focus]:
         if focus.kind not in (FocusKind.SERIES, FocusKind.PRESENTATION_STATE):
@@ -189,12 +192,15 @@ def _stamp_of(said: tuple[Stamp, Document]) -> Stamp:
     return said[0]
 
 
+def _holds(copy: _Copy) -> tuple[bool, Stamp]:
+    return copy.standing, copy.state.stamp
+
+
 def _document(own: StudyState, path: DocumentPath, copies: Sequence[_Copy]) -> DocumentState:
-    """One document of copies that came under several names: the one said last holds (CONTRACT 4)."""
-    copies = sorted(
-        [copy for copy in copies if copy.standing] or copies, key=lambda each: each.state.stamp, reverse=True
-    )
-    state = _state_of(copies)
+    """One document of copies that came under several names: the one said last holds (CONTRACT 4); what those
+    said that went on from here is of former contents.
+    """
+    state = _state_of(sorted(copies, key=_holds, reverse=True))
     held: CarriedState | DocumentState | None = own.carried.get(path) or own.documents.get(path)
     if held is not None:
         state.sent, state.due_at_ms, state.given_up = held.sent, held.due_at_ms, held.given_up

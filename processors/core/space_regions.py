@@ -18,7 +18,7 @@ from processors.core.vocabulary import is_report
 
 def is_in_space(group: ReportedGroup) -> bool:
     """A SCOORD3D: its one item is the report itself. A structure set's contours stay with their ROI."""
-    return group.kind is GroupKind.REGION and bool(group.items[0].regions_3d)
+    return group.kind is GroupKind.REGION and bool(group.items and group.items[0].regions_3d)
 
 
 def series_in(study: StudyState, frame_of_reference_uid: str) -> list[SeriesState]:

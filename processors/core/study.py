@@ -79,10 +79,15 @@ class DocumentState:
         return canonical_uid_of(self.content)
 
     @property
+    def said(self) -> list[tuple[Stamp, Document]]:
+        """The present content, then the former ones, latest first; each under its stamp."""
+        former = sorted(self.former.values(), key=lambda said: said[0], reverse=True)
+        return [(self.stamp, self.content), *former]
+
+    @property
     def contents(self) -> list[Document]:
         """The present content, then the former ones, latest first."""
-        ranked = sorted(self.former.values(), key=lambda said: said[0], reverse=True)
-        return [self.content, *(document for _, document in ranked)]
+        return [content for _, content in self.said]
 
     def say(self, content: Document, stamp: Stamp) -> bool:
         """Fold a content of the same path: a register that keeps its losers. True if it holds now."""

@@ -49,6 +49,8 @@ class Work:
     """Canonical UIDs."""
     erased: set[str] = field(default_factory=set)
     """Those of them that may have references of which nothing is left."""
+    partly_erased: bool = False
+    """Something was erased of a study that this one has parts of."""
     selections: set[SelectionKey] = field(default_factory=set)
     everything: bool = False
     noted: bool = False
@@ -95,6 +97,7 @@ class Work:
         self.closed, self.expired, self.everything, self.noted = {}, [], False, False
         self.unless_open = set()
         self.series, self.documents, self.erased, self.selections = set(), set(), set(), set()
+        self.partly_erased = False
 
 
 class Evaluator:
@@ -310,7 +313,7 @@ class Evaluator:
         if not state.at_home:
             return
         for target, whole in fragments(study, state, self._policy).items():
-            fragment = trimmed(whole)
+            fragment = trimmed(whole._replace(partly_erased=whole.partly_erased or work.partly_erased))
             if fragment.leaves_nothing and target not in state.sent:
                 continue
             said = pack(fragment._replace(partly_erased=False))[1]  # no news by itself

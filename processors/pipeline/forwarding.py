@@ -55,7 +55,8 @@ def require_small(event: Any) -> None:
 def trimmed(fragment: FragmentReported) -> FragmentReported:
     """Without the earliest of its former contents, as far as all of them would be too large."""
     while fragment.former and len(pack(fragment)[1]) > EVENT_BYTES:
-        fragment = fragment._replace(former=fragment.former[:-1])
+        left = fragment.former[:-1], fragment.former_stamps[:-1]
+        fragment = fragment._replace(former=left[0], former_stamps=left[1])
     return fragment
 
 

@@ -108,6 +108,13 @@ class Moves:
         self._store.put(entries)
         return entries, changed
 
+    def series_of_documents(self, study_instance_uid: str) -> set[str]:
+        """Of those that the home of a study told of: an image that is new there may be what one was looking
+        for.
+        """
+        prefix = f"{rows.told_of(study_instance_uid)}{study_instance_uid}|d|{study_instance_uid}|"
+        return {key[len(prefix) :].partition("|")[0] for key, _ in self._store.scan(prefix)}
+
     def seen(self, study: StudyState) -> StudyState:
         """The study with what lies in it now."""
         uid = study.study_instance_uid

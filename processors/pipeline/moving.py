@@ -88,14 +88,18 @@ class Moving:
         # A document goes by erasure only, which may have been in a third study.
         is_erasure = event.partly_erased or any(kind_of(key) == "d" for key in gone.intersection(changed))
         is_more = is_erasure or any(kind not in _OF_SERIES for kind, *_ in parts)
+        touched = {rest[0] for kind, *rest in parts if kind in _OF_SERIES}
+        if any(kind == "c" for kind, *_ in parts):
+            touched |= moves.series_of_documents(origin)
         reached: dict[str, set[str]] = {}
-        for changed_series in {rest[0] for kind, *rest in parts if kind in _OF_SERIES}:
-            for study, series in moves.series_reached(origin, changed_series).items():
+        for uid in touched:
+            for study, series in moves.series_reached(origin, uid).items():
                 reached.setdefault(study, set()).update(series)
         for work in self._works(moves.downstream([origin]) - {origin}):
             self._open(work, sorted(reached.get(work.study.study_instance_uid, ())))
             work.everything |= is_more
             if is_erasure:
+                work.partly_erased = True
                 work.erased |= work.study.ledgers.keys()
                 work.documents |= work.study.ledgers.keys()
         return APPLIED

@@ -32,8 +32,8 @@ from processors.core.events import (
 )
 from processors.errors import DeadLetterCode, Refused
 
-FORMAT = 4
-"""3: without the volume of an instance."""
+FORMAT = 5
+"""3: without the volume of an instance; 4: of a document's former contents in another study, not when."""
 
 READABLE = range(3, FORMAT + 1)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from hashlib import sha256
-from random import Random
 
 from hypothesis import strategies as st
 
@@ -113,30 +112,30 @@ instances = st.builds(
 )
 
 
-def _arrived(
+def arrived(
     path: tuple[str, str, str], stamp: Stamp, instance: InstanceHeader, header: SeriesHeader, dated: bool
 ) -> InstanceArrived:
     return InstanceArrived(*path, stamp, instance, header, dated)
 
 
-def _deleted(path: tuple[str, str, str], stamp: Stamp) -> InstanceDeleted:
+def deleted(path: tuple[str, str, str], stamp: Stamp) -> InstanceDeleted:
     study, series_uid, sop = path
     return InstanceDeleted(study, series_uid, sop, stamp)
 
 
-arrivals = st.builds(_arrived, image_paths, stamps(), instances, headers, st.booleans())
+arrivals = st.builds(arrived, image_paths, stamps(), instances, headers, st.booleans())
 plain_arrivals = st.builds(
-    _arrived, image_paths, stamps(), st.just(InstanceHeader(CT, 1)), said_often, st.just(True)
+    arrived, image_paths, stamps(), st.just(InstanceHeader(CT, 1)), said_often, st.just(True)
 )
 """The same thing said again and again, as by a resend or by a second archive."""
 objectless = st.builds(
-    _arrived, document_paths, stamps(), st.just(InstanceHeader(KOS, 1)), headers, st.booleans()
+    arrived, document_paths, stamps(), st.just(InstanceHeader(KOS, 1)), headers, st.booleans()
 )
 counted_arrivals = st.builds(
     lambda event, expected: event._replace(expected=expected), arrivals, st.sampled_from((1, 2))
 )
 deletions = st.builds(
-    _deleted,
+    deleted,
     st.one_of(image_paths, image_paths, document_paths),
     stamps(removal=True),
 )
@@ -191,12 +190,12 @@ def documents(draw: st.DrawFn) -> DocumentArrived:
 @st.composite
 def key_image_groups(draw: st.DrawFn) -> tuple[ReportedGroup, ...]:
     members = tuple(draw(st.lists(items(), min_size=1, max_size=3)))
-    focus = draw(st.sampled_from(((), (_STATE,), (_UNPLACED_STATE,))))
+    focus = draw(st.sampled_from(((), (_STATE,), (UNPLACED_STATE,))))
     return (ReportedGroup(GroupKind.KEY_IMAGES, "", Concept(Code("urn:x", "113000")), members, focus=focus),)
 
 
 _STATE = Focus(FocusKind.PRESENTATION_STATE, "1.1|2.9|5.1")
-_UNPLACED_STATE = Focus(FocusKind.PRESENTATION_STATE, "||5.1")
+UNPLACED_STATE = Focus(FocusKind.PRESENTATION_STATE, "||5.1")
 """No evidence names it. That a document of this name is no presentation state does not matter here."""
 
 
@@ -211,7 +210,7 @@ def report_groups(draw: st.DrawFn, path: DocumentPath) -> tuple[ReportedGroup, .
         Focus(FocusKind.GROUP, "sr-item|1.5.1"),
         Focus(FocusKind.FRAME_OF_REFERENCE, "4.1"),
         Focus(FocusKind.SERIES, f"{draw(studies)}|{draw(series)}"),
-        draw(st.sampled_from((_STATE, _UNPLACED_STATE))),
+        draw(st.sampled_from((_STATE, UNPLACED_STATE))),
     )
     item = draw(items())
     if draw(st.booleans()):
@@ -280,98 +279,6 @@ events: st.SearchStrategy[AnyEvent] = st.one_of(
     *(completions, updates, documents(), documents(), documents(), selections(), withdrawals),
     *(merges, unmerges, erasures, changes, changes),
 )
-
-
-class Few:
-    """Events about few things, so that most repeat another but for its stamp; choices from a seed.
-
-    Hypothesis' own choices repeat themselves too much to bring such events together by chance; it still
-    leaves out events while it looks for a smaller history.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.count = 0
-
-    def stamp(self, removal: bool = False) -> Stamp:
-        self.count += 1
-        at_us = DAY_US + self.random.randrange(5) * 1_000_000
-        return Stamp(at_us, removal, self.random.choice(SOURCES), f"{self.count}", b"12345678")
-
-    def path(self) -> tuple[str, str, str]:
-        return "1.1", self.random.choice(SERIES), self.random.choice(SOPS[:2])
-
-    def header(self) -> SeriesHeader:
-        return SeriesHeader("CT", 1, patient_id=self.random.choice(("P1", "P1", "P1", "P2")))
-
-    def item(self) -> ReportedItem:
-        study, of_series, sop = self.path()
-        study, of_series = self.random.choice(
-            ((study, of_series), (study, of_series), ("1.2", "2.1"), ("", ""))
-        )
-        return ReportedItem(study, of_series, sop, CT)
-
-    def document(self, note: bool = False) -> DocumentArrived:
-        path = DocumentPath("1.1", DOCUMENT_SERIES, self.random.choice(DOCUMENT_SOPS[:2]))
-        focus = self.random.choice(((), (_UNPLACED_STATE,)))
-        code = Concept(Code("urn:x", "113000"))
-        group = ReportedGroup(GroupKind.KEY_IMAGES, "", code, (self.item(),), focus=focus)
-        title = self.random.choice(("113037", "113039", "REVOKE"))
-        rejected = RejectedInstance(*self.random.choice((self.path(), ("", "", "3.1"))))
-        document = Document(
-            path,
-            KOS,
-            "KO",
-            InstanceHeader(KOS, 1),
-            self.header(),
-            groups=() if note else (group,),
-            rejection=RejectionNote(title, (rejected,)) if note else None,
-        )
-        digest = sha256(repr(document).encode()).digest()[:8]
-        return DocumentArrived(document._replace(content_digest=digest), self.stamp())
-
-    def change(self) -> UidChanged:
-        one, other = self.path(), self.path()
-        if self.random.random() < 0.5:
-            other = ("1.2", *other[1:])
-        if self.random.random() < 0.3:
-            one, other = other, one
-        depth = self.random.choice((1, 2, 2, 3, 3))
-        return UidChanged(Scope(*one[:depth]), Scope(*other[:depth]), self.stamp())
-
-    def event(self) -> AnyEvent:
-        kind = self.random.randrange(18)
-        if kind >= 16:
-            return self.change()
-        if kind < 5:
-            image = InstanceHeader(CT, 1, None, *map(self.random.choice, (("", "", "4.1"), VOLUMES)))
-            return _arrived(self.path(), self.stamp(), image, self.header(), self.random.random() < 0.8)
-        if kind < 8:
-            return self.document()
-        if kind == 8:
-            return self.document(note=True)
-        if kind == 9:
-            expected = self.random.choice((None, 1, 3))
-            return SeriesCompleted("1.1", self.random.choice(SERIES), self.stamp(), expected)
-        if kind >= 14:
-            gone = self.random.choice((self.path(), self.path(), ("1.1", DOCUMENT_SERIES, "5.1")))
-            return InstanceErased(*gone, self.stamp(removal=True))
-        if kind >= 12:
-            prior, survivor = self.random.sample(("P1", "P2", "P3"), 2)
-            undone = self.random.random() < 0.3
-            pair = PatientId(prior), PatientId(survivor)
-            return PatientUnmerged(*pair, self.stamp(True)) if undone else PatientMerged(*pair, self.stamp())
-        gone = self.random.choice((self.path(), self.path(), ("1.1", DOCUMENT_SERIES, "5.1")))
-        return _deleted(gone, self.stamp(removal=True))
-
-
-@st.composite
-def few_histories(draw: st.DrawFn) -> list[AnyEvent]:
-    few = Few(draw(st.integers(0, 2**32)))
-    return [few.event() for kept in draw(st.lists(st.booleans(), min_size=16, max_size=16)) if kept]
-
-
-histories: st.SearchStrategy[list[AnyEvent]] = st.one_of(st.lists(events, max_size=14), few_histories())
 
 
 def record_of(event: AnyEvent, offset: int, timestamp_ms: int) -> Record:

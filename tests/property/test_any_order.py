@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from random import Random
 from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.core.corrections import AnyEvent
+from processors.core.corrections import AnyEvent, InstanceErased
+from processors.core.events import Stamp
 from processors.core.policy import Policy
 from processors.pipeline.records import OutputRecord
-from tests.property.events import PARTITIONS, histories, record_of
+from tests.property.events import (
+    DAY_US,
+    DOCUMENT_SERIES,
+    DOCUMENT_SOPS,
+    PARTITIONS,
+    SERIES,
+    SOPS,
+    SOURCES,
+    STUDIES,
+    record_of,
+)
+from tests.property.histories import histories
 from tests.property.runs import NOW_MS, Slow, latest, member, policies, reassign, regrow, run
 
 
@@ -85,6 +97,27 @@ def test_what_homes_tell_each_other_may_be_late(delivery: Delivery, random: Rand
     outputs = other.outputs + other.member.run_out(NOW_MS + offset)
     assert_as_in_one_batch(delivery, outputs)
     assert sum(other.member.dispositions.values()) == other.member.consumed
+
+
+@settings(max_examples=150, deadline=None)
+@given(deliveries(), st.randoms(use_true_random=False))
+def test_what_is_erased_after_all_that_happened_is_named_by_nothing(
+    delivery: Delivery, random: Random
+) -> None:
+    """Whether the erasures come last or in between (CONTRACT 2)."""
+    places = product(STUDIES, (*SERIES, DOCUMENT_SERIES), (*SOPS, *DOCUMENT_SOPS))
+    after = Stamp(DAY_US + 3_600_000_000, True, SOURCES[0], "erase", b"12345678")
+    told = [*chain(*delivery.batches), *(InstanceErased(*place, after) for place in places)]
+    random.shuffle(told)
+    half = random.randrange(len(told))
+    other = member(delivery.policy)
+    outputs = other.feed([record_of(e, n, NOW_MS) for n, e in enumerate(told[:half])], NOW_MS)
+    if random.random() < 0.5:
+        outputs += other.run_out(NOW_MS)
+    outputs += other.feed([record_of(e, half + n, NOW_MS) for n, e in enumerate(told[half:])], NOW_MS)
+    found = latest(outputs + other.run_out(NOW_MS))
+    listed = [each["uid"] for part in found for r in part.values() for each in r.get("instance", ())]
+    assert listed == []
 
 
 def assert_as_in_one_batch(delivery: Delivery, outputs: list[OutputRecord]) -> None:

@@ -10,7 +10,8 @@ from processors.core.corrections import AnyEvent
 from processors.core.policy import Policy
 from processors.pipeline.evaluation import Work
 from processors.pipeline.records import Step
-from tests.property.events import STUDIES, histories, record_of
+from tests.property.events import STUDIES, record_of
+from tests.property.histories import histories
 from tests.property.runs import NOW_MS, member, policies
 
 WARM = 1_000

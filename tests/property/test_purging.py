@@ -26,12 +26,12 @@ from tests.property.events import (
     arrivals,
     completions,
     deletions,
-    histories,
     record_of,
     selections,
     updates,
     withdrawals,
 )
+from tests.property.histories import histories
 from tests.property.runs import NOW_MS, References, latest, member, policies, reassign, regrow
 
 DAY_MS = 86_400_000

@@ -14,7 +14,8 @@ from processors.pipeline.memory import MemoryMember
 from processors.pipeline.partitioning import home_of
 from processors.pipeline.records import OutputRecord, OutputTopic
 from processors.wire.state import study_of
-from tests.property.events import histories, record_of
+from tests.property.events import record_of
+from tests.property.histories import histories
 from tests.property.runs import NOW_MS, member, policies, regrow
 
 counts = st.integers(1, 6)

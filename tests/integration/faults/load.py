@@ -15,7 +15,8 @@ from processors.pipeline.records import Record
 from processors.settings import Settings
 from tests.builders.goldens import Message
 from tests.integration.hospital import STUDIES, documents, instance, poison
-from tests.property.events import INTAKE, Few, record_of
+from tests.property.events import INTAKE, record_of
+from tests.property.histories import Few
 from tests.property.runs import References, latest
 
 ROLES = {INTAKE: "intake", "dicom-instances": "instances", "dicom-reports": "reports"}

@@ -23,7 +23,8 @@ from tests.builders.events import (
     selected,
     stamp,
 )
-from tests.property.events import STUDIES, histories
+from tests.property.events import STUDIES
+from tests.property.histories import histories
 
 Rows = dict[str, Row]
 
