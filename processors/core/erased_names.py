@@ -39,7 +39,10 @@ def erase_item(study: StudyState, event: ItemErased) -> Effect:
     """An instance of another study is gone; by a name of this one, if that was told of a document of here."""
     if event.path.study_instance_uid == study.study_instance_uid:
         return erase_by_all_names(study, InstanceErased(*event.path, event.stamp))
-    return erase_items(study, event)
+    effect = erase_items(study, event)
+    if study.names is not None and effect.disposition is not DUPLICATE:
+        _join(effect, sweep(study, event.stamp))  # it may have other names here
+    return effect
 
 
 def erase_told(study: StudyState, event: ErasuresTold) -> Effect:

@@ -142,6 +142,21 @@ def test_a_report_is_erased_by_the_name_that_it_gets_later_though_it_is_its_own_
     assert [each for each in said(events) if each] == []
 
 
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_report_goes_with_the_image_that_it_names_if_both_are_one_since_names_changed(
+    order: tuple[int, ...],
+) -> None:
+    """CONTRACT 2: under every name, also where its study hears first that it names what is gone."""
+    made = reported(document(key_images(item("3.1"), item("3.2")), study=OTHER), 1)
+    namesake = erased("3.1", 5, series="2.2")
+    changes = (
+        changed(Scope(OTHER, "2.9", "5.1"), Scope(OTHER, SERIES, "3.1")),
+        changed(Scope(STUDY), Scope(OTHER), 6),
+    )
+    site = played([made, namesake, *(changes[at] for at in order), erased("3.1", 5)])
+    assert [r for r in latest(site).values() if r["status"] == "available"] == []
+
+
 @pytest.mark.parametrize("gone_at_s", [None, 3])
 def test_a_moved_report_finds_what_arrives_in_the_study_it_came_from(gone_at_s: int | None) -> None:
     """MAPPING 2, CONTRACT 4: at the pace of its rules; and what is erased there, it loses."""
