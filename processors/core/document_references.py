@@ -328,7 +328,9 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
     `sequence` is left 0: the sender numbers what it sends.
     """
     own = study.study_instance_uid
-    targets = {uid for content in state.contents for uid in _studies_named(content)} | set(state.sent)
+    groups = [group for content in state.contents for group in content.groups]
+    targets = {item.study_instance_uid for group in groups for item in group.items} | set(state.sent)
+    targets |= {_study_of(f) for group in groups for f in group.focus if _is_state(f)}
     withdrawn = earliest(reasons_against_document(study, state, policy.hide_quality_rejections))
     found = {}
     for target in sorted(targets - {own, ""}):
@@ -347,10 +349,8 @@ def fragments(study: StudyState, state: DocumentState, policy: Policy) -> dict[s
     return found
 
 
-def _studies_named(content: Document) -> Iterator[str]:
-    for group in content.groups:
-        yield from (item.study_instance_uid for item in group.items)
-        yield from (_study_of(f) for f in group.focus if f.kind is FocusKind.PRESENTATION_STATE)
+def _is_state(focus: Focus) -> bool:
+    return focus.kind is FocusKind.PRESENTATION_STATE
 
 
 def _study_of(state: Focus) -> str:
@@ -368,7 +368,7 @@ def _part(study: StudyState, content: Document, target: str, policy: Policy) -> 
         if items:
             groups.append(group._replace(items=items, focus=tuple(focus)))
             continue
-        states = [f for f in focus if f.kind is FocusKind.PRESENTATION_STATE and _study_of(f) == target]
+        states = [f for f in focus if _is_state(f) and _study_of(f) == target]
         if states:
             groups.append(ReportedGroup(group.kind, group.suffix, Concept(), (), focus=tuple(states)))
     return content._replace(groups=tuple(groups), predecessors=(), rejection=None, problem="")
