@@ -151,7 +151,9 @@ class FhircastSource:
             self._catch_up()
 
     def _follow(self, event: Json, name: str) -> bool:
-        """Keep to what is open; True: an event before this one was missed."""
+        """Keep to what is open; True: an event before this one was missed. One that the context had already,
+        as when it was told between a subscription and the first look, misses nothing.
+        """
         version, prior = text(event.get("context.versionId")), text(event.get("context.priorVersionId"))
         if name == "diagnosticreport-open":
             self._context = context_of(event, REPORT)
@@ -165,7 +167,7 @@ class FhircastSource:
             self._context = self._context._replace(
                 version=version or known, studies=self._context.studies | studies
             )
-            return bool(prior and known and prior != known)
+            return bool(prior and known and known not in (prior, version))
         elif name == "syncerror":
             telemetry.source_left_out(KIND, "sync_error")
         else:

@@ -8,9 +8,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,6 +23,9 @@ from processors.sources.fhircast.subscriber import FhircastSource
 from processors.sources.ledger import Ledger
 from tests.builders.fhircast_hub import TOPIC
 from tests.builders.fhircast_hub import Hub as Application
+
+if TYPE_CHECKING:
+    from processors.fhircast.channel import Channel
 
 Json = dict[str, Any]
 PATIENCE_S = 60.0
@@ -175,6 +178,34 @@ def test_a_gap_in_the_versions_is_closed(hub: Application, tmp_path: Path) -> No
             subscription.events = subscription.events.replace("-none", "-update")
             hub.share(entry("heard"))
         until(lambda: sorted(broker.ids()) == ["heard", "missed"], "both")
+
+
+class Answers:
+    """In a channel's place."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[str, int]] = []
+
+    def answer(self, event_id: str, status: int) -> None:
+        self.given.append((event_id, status))
+
+
+def test_an_update_that_the_context_had_already_is_not_looked_up(hub: Application, tmp_path: Path) -> None:
+    """As when it was shared between the subscription and the first look."""
+    settings, broker, answers = Fhircast(url=hub.url, topic=TOPIC), Broker(), Answers()
+    with closing(Ledger(tmp_path, "fhircast")) as ledger:
+        source = FhircastSource(settings, Hub(settings), ledger, broker)
+        hub.share(entry("a"))
+        source._catch_up()
+        asked = len(hub.headers)
+        for number, version in enumerate((hub.version, "later")):
+            event = {"hub.topic": TOPIC, "hub.event": "DiagnosticReport-update", "context": []}
+            versions = {"context.versionId": version, "context.priorVersionId": "another"}
+            source._heard({"id": str(number), "event": event | versions}, cast("Channel", answers))
+            assert len(hub.headers) == asked + number, (
+                "the second was not known, and one was missed before it"
+            )
+    assert (answers.given, broker.ids()) == ([("0", 200), ("1", 200)], ["a"])
 
 
 def test_a_hub_that_restarts_is_found_again(hub: Application, tmp_path: Path) -> None:
