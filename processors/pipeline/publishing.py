@@ -35,6 +35,8 @@ SOURCE = BASE
 """ce_source: with ce_id it names an event uniquely (CloudEvents 1.0)."""
 
 Inputs = dict[tuple[str, int], tuple[int, int]]
+Problem = tuple[DeadLetterCode, str]
+"""Code and message of the dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Publisher:
     ) -> Published | None:
         """Append a revision to `step` and return the new ledger line; None: nothing changed.
 
+        What breaks a rule is a dead letter, and no more available to those who have it from before.
         `change` is counted from the ledger's members unless the caller knows it (a series does).
         """
         reference, content, text = self._rendered(reference)
@@ -94,10 +97,9 @@ class Publisher:
         members = {} if reference.kind is Kind.SERIES else _members(reference)
         withdrawn = str(reference.withdrawn or "")
         revision = prior.revision + 1 if prior else 1
-        if self._refused(step, reference, content, text, now_ms):
-            return Published(
-                revision - 1, digest, withdrawn, prior.members if prior else {}, *_place(reference)
-            )
+        problem = self._problem(reference, content, text)
+        if problem is not None:
+            return self._refuse(step, reference, problem, digest, prior, background, now_ms)
         if change is None:
             change = _change(prior.members if prior else {}, members)
         event = _event_type(prior, withdrawn)
@@ -111,6 +113,29 @@ class Publisher:
         if background.closed_by and fact.settle_ms is not None:
             step.settled.append((background.closed_by, fact.settle_ms))
         return Published(revision, digest, withdrawn, members, *_place(reference))
+
+    def _refuse(
+        self,
+        step: Step,
+        reference: ImagingReference,
+        problem: Problem,
+        digest: bytes,
+        prior: Published | None,
+        background: Background,
+        now_ms: int,
+    ) -> Published | None:
+        """Dead-letter it, once; returns as `publish`. What readers have of one that breaks a rule is
+        withdrawn; of one that grew too large it stays.
+        """
+        bare = _bare(reference) if problem[0] is DeadLetterCode.NO_USABLE_REFERENCE else None
+        if bare is not None and prior is not None and prior.revision:
+            told = self.publish(step, bare, prior, background, now_ms)
+            if told is not None:
+                _put_aside(step, problem, reference, now_ms)
+            return told
+        _put_aside(step, problem, reference, now_ms)
+        revision, members = (prior.revision, prior.members) if prior else (0, {})
+        return Published(revision, digest, str(reference.withdrawn or ""), members, *_place(reference))
 
     def _rendered(self, reference: ImagingReference) -> tuple[ImagingReference, Content, bytes]:
         """What is to be published, as resource and as text.
@@ -150,27 +175,14 @@ class Publisher:
         headers = [*headers, *self._fact_headers]
         step.outputs.append(OutputRecord(OutputTopic.ANALYTICS, study, value, headers))
 
-    def _refused(
-        self, step: Step, reference: ImagingReference, content: Content, text: bytes, now_ms: int
-    ) -> bool:
-        """Dead-letter what must not be published; True if so."""
+    def _problem(self, reference: ImagingReference, content: Content, text: bytes) -> Problem | None:
+        """Why it must not be published."""
         problems = check(reference) or self._release.problems(content, reference.kind is not Kind.SERIES)
         if problems:
-            code, message = DeadLetterCode.NO_USABLE_REFERENCE, "; ".join(problems[:5])
-        elif len(text) > MAX_REFERENCE_BYTES:
-            code, message = DeadLetterCode.TOO_LARGE, f"reference of {len(text)} bytes"
-        else:
-            return False
-        said = {
-            "event": f"reference.{code}",
-            "reference_id": reference.id,
-            "study_instance_uid": reference.study_instance_uid,
-            "series_instance_uid": reference.series_instance_uid,
-            "document_uid": reference.document_uid,
-        }
-        step.outputs.append(described(code, message, "", "publish", said, None, now_ms))
-        step.events["unpublished", code] += 1
-        return True
+            return DeadLetterCode.NO_USABLE_REFERENCE, "; ".join(problems[:5])
+        if len(text) > MAX_REFERENCE_BYTES:
+            return DeadLetterCode.TOO_LARGE, f"reference of {len(text)} bytes"
+        return None
 
     def _fact(
         self,
@@ -210,6 +222,26 @@ class Publisher:
             return ""
         who = f"{subject.system or subject.assigner}|{subject.value}"
         return hmac.new(self._pseudonym_key, who.encode(), hashlib.sha256).hexdigest()
+
+
+def _bare(reference: ImagingReference) -> ImagingReference | None:
+    """What is published of one that readers have and that breaks a rule by now; None: that is it already."""
+    if reference.withdrawn is not None and not reference.instances:
+        return None
+    return reference._replace(withdrawn=reference.withdrawn or WithdrawalReason.INVALID, instances=())
+
+
+def _put_aside(step: Step, problem: Problem, reference: ImagingReference, now_ms: int) -> None:
+    code, message = problem
+    said = {
+        "event": f"reference.{code}",
+        "reference_id": reference.id,
+        "study_instance_uid": reference.study_instance_uid,
+        "series_instance_uid": reference.series_instance_uid,
+        "document_uid": reference.document_uid,
+    }
+    step.outputs.append(described(code, message, "", "publish", said, None, now_ms))
+    step.events["unpublished", code] += 1
 
 
 def _said_by(reference: ImagingReference) -> dict[str, Any]:

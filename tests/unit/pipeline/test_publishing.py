@@ -209,6 +209,32 @@ def test_what_breaks_a_rule_is_not_published() -> None:
     assert letter.key == CORE_STUDY.encode()
 
 
+def test_what_breaks_a_rule_by_now_is_withdrawn_and_may_come_back() -> None:
+    """A region on an image, which by what came later is none."""
+    site = Site()
+    on_image = item()._replace(regions_2d=(Region("point", (1, 2)),))
+    region = document(key_images(on_image))
+    site.tell(reported(region))
+    no_image = arrived(on_image.sop_instance_uid, 1)
+    no_image = no_image._replace(instance=no_image.instance._replace(sop_class_uid=region.sop_class_uid))
+    site.outputs.clear()
+    site.tell(no_image)
+    site.wait(10)
+    (withdrawn,) = (r for r in resources(site.outputs) if r["status"] == "entered-in-error")
+    assert "instance" not in withdrawn
+    assert withdrawn["meta"]["versionId"] == "2"
+    (letter,) = letters(site.outputs)
+    assert headers_of(letter)["__streams.errors.message"] == "instance.imageRegion2D: only on an image"
+    site.outputs.clear()
+    site.tell(no_image._replace(stamp=no_image.stamp._replace(event_id="again")))
+    assert [*site.wait(10), *letters(site.outputs)] == [], "said once"
+    site.tell(arrived(on_image.sop_instance_uid, 2))
+    site.wait(10)
+    (revived,) = (r for r in resources(site.outputs) if r["id"] == withdrawn["id"])
+    assert (revived["status"], revived["meta"]["versionId"]) == ("available", "3")
+    assert revived["instance"][0]["imageRegion2D"]
+
+
 # ---- the patient -----------------------------------------------------------------------------------------
 
 KEY = b"site secret"
