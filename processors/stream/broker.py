@@ -109,6 +109,8 @@ class Cluster:
             members = asked[group].result().members
         except KafkaException as failed:
             telemetry.broker_unreachable(failed.args[0].name())
+            # For five minutes this one asks the coordinator that it knows, also when another one took over.
+            self.admin = AdminClient({"log_level": 0, **self._config}, logger=LOGGER)
             return UNKNOWN
         return next((str(each.member_id) for each in members if each.group_instance_id == member), "")
 

@@ -6,6 +6,7 @@ that the broker led, outputs and changelog among them, get another leader at the
 
 from __future__ import annotations
 
+import os
 import signal
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from random import Random
 import pytest
 from confluent_kafka import KafkaException
 
+from processors.stream import broker
 from processors.stream.offsets import Offsets
 from tests.broker import NoBroker
 from tests.cluster import OF_GROUPS, OF_TRANSACTIONS, Cluster, cluster
@@ -96,6 +98,22 @@ def test_of_a_partition_whose_leader_was_killed_the_end_is_told_or_nothing(
 
     until(is_answered, "an answer", patience_s=MOVE_S)
     assert answers == [dict.fromkeys(places, 2)] * 2
+
+
+@pytest.mark.nightly
+def test_who_has_a_place_is_told_again_once_the_coordinator_has_moved(cluster_of_three: Cluster) -> None:
+    """A member that lost its producer asks before it makes another; what it was told before is from a broker
+    that may be gone.
+    """
+    three, group = cluster_of_three, uuid.uuid4().hex
+    cluster = broker.Cluster({"bootstrap.servers": three.bootstrap})
+    until(lambda: cluster.holder(group, "a") == "", "an answer", patience_s=MOVE_S)
+    stands_still = three.brokers[three.coordinator(OF_GROUPS, group)].pid
+    os.kill(stands_still, signal.SIGSTOP)
+    try:
+        until(lambda: cluster.holder(group, "a") == "", "an answer of the next one", patience_s=MOVE_S)
+    finally:
+        os.kill(stands_still, signal.SIGCONT)
 
 
 def _goes(
